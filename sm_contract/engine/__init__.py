@@ -1,0 +1,1 @@
+"""The container engine, behind a narrow protocol; the only room that imports ``docker``."""

@@ -1,0 +1,230 @@
+"""What the suite asks of a container engine. ``engine.docker`` implements it; nothing else knows docker-py."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sm_contract.record import FileFact, Listener
+
+
+class EngineError(Exception):
+    """The engine is missing, refused us, or was lost. ``args[0]`` names the input and the way out."""
+
+
+class EngineMissing(EngineError):
+    """No engine answers where one was looked for."""
+
+
+class EngineLost(EngineError):
+    """An engine that answered before does not any more."""
+
+
+class EngineFull(EngineError):
+    """The engine's disk is full (or its quota): a limit of the machine, never a verdict."""
+
+
+class ImageUnknown(Exception):
+    """The reference names no image in the engine; the text names it and near ones."""
+
+
+class StartError(Exception):
+    """The engine could not start the container; ``args[0]`` is the engine's own text."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineFacts:
+    name: str  # "docker" or "podman"
+    version: str
+    os: str
+    architecture: str  # "amd64", "arm64"
+    cpus: int
+    memory: int  # bytes
+    url: str
+    local: bool  # reached through a local socket, on this kernel
+    emulates: tuple[str, ...] = ()  # foreign architectures it could run by emulation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Volume:
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    kind: str  # "internal", "none", "ordinary"
+    name: str  # the engine's name; "none" for kind none
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mount:
+    volume: Volume
+    target: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerSpec:
+    """A container exactly as the platform would have it, unless a field says otherwise."""
+
+    image: str  # id
+    command: tuple[str, ...] | None  # None: the image's own CMD
+    purpose: str  # for its name and for messages: "train.full"
+    network: Network
+    environment: Mapping[str, str] = field(default_factory=dict)
+    hostname: str = ""  # empty: the engine's default
+    hosts: Mapping[str, str] = field(default_factory=dict)  # extra names → addresses
+    aliases: tuple[str, ...] = ()  # names on its network
+    mounts: tuple[Mount, ...] = ()
+    terminal: bool = False  # tty and standard input, for a diagnosis only
+    capabilities: tuple[str, ...] = ()  # added, for a diagnosis only
+    devices: tuple[str, ...] = ()
+    seccomp: bool = True
+    privileged: bool = False
+    memory: int = 0  # bytes; 0: none. Swap is never added
+    processes: int = 0  # 0: none
+    log_bytes: int = 64 * 1024 * 1024  # how much of the log is kept
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    running: bool
+    exit_code: int | None
+    out_of_memory: bool
+    error: str
+    pid: int  # of the first process, as the engine's host numbers it; 0 when not running
+    address: str  # on its network; empty for none
+
+
+@dataclass(frozen=True, kw_only=True)
+class Process:
+    pid: int  # as this host numbers it
+    parent: int
+    command: str
+    rss: int  # bytes
+    depth: int  # generations below the container's first process
+
+
+class Container(Protocol):
+    """One container of ours. ``exited`` is set by a blocked wait that begins with ``start``."""
+
+    id: str
+    name: str
+    exited: threading.Event
+
+    def start(self) -> None:
+        """Start it, begin the blocked wait. Raises StartError with the engine's words."""
+
+    def follow(self, line: Callable[[float, str, str], None]) -> None:
+        """Call ``line(time.monotonic(), stream, text)`` for each log line from now on, in a thread; call before start."""
+
+    def drained(self, timeout: float) -> bool:
+        """Wait until the log was read to its end after the exit; False if it was not within ``timeout``."""
+
+    @property
+    def log_cut(self) -> bool:
+        """Whether more was logged than is kept."""
+
+    def state(self) -> State: ...
+
+    def exit_code(self) -> int | None:
+        """The exit code once ``exited`` is set."""
+
+    def signal(self, name: str) -> None:
+        """Send "SIGTERM" or "SIGKILL" to the first process; nothing if it has ended."""
+
+    def type(self, text: bytes) -> None:
+        """Write to the standard input of a container made with a terminal."""
+
+    def cpu_seconds(self) -> float | None:
+        """Processor time used so far, None if the engine does not say."""
+
+    def hit_limits(self) -> tuple[str, ...]:
+        """Limits of ours that were hit: "memory", "processes", "log"."""
+
+    def endpoint(self, port: int) -> Callable[[float], socket.socket]:
+        """A function that opens a TCP connection to ``port`` within a time-out in seconds.
+
+        It goes to the container's address where that can be reached, else through a port published
+        on 127.0.0.1, and for a network of kind none through the container's network namespace.
+        Raises NotReachable with what it would need.
+        """
+
+    def remove(self) -> None:
+        """Kill and remove it with its anonymous volumes; never fails on one that is gone."""
+
+
+class NotReachable(Exception):
+    """An endpoint cannot be reached on this engine; the text says what it would need ("needs …")."""
+
+
+class Inside(Protocol):
+    """A container's namespaces, looked at from outside: root on the kernel that runs the engine."""
+
+    def listeners(self, container: Container) -> tuple[Listener, ...]: ...
+
+    def processes(self, container: Container) -> tuple[Process, ...]: ...
+
+    def kill(self, container: Container, pid: int) -> None:
+        """SIGKILL one process of the container; raises ProcessLookupError if it is not (any more) the container's."""
+
+
+class Engine(Protocol):
+    """One connection to an engine, and the owner of all that is made through it."""
+
+    facts: EngineFacts
+    inside: Inside | None  # None where it cannot be had
+    inside_needs: str  # what it would need: "needs root on a local Linux engine"
+    starts: int  # containers started so far
+
+    def create(self, spec: ContainerSpec) -> Container: ...
+
+    def volume(self, purpose: str) -> Volume: ...
+
+    def fill(self, volume: Volume, image: str, tar: Iterable[bytes]) -> None:
+        """Unpack a tar stream into a volume, owner, mode and mtime exact, through a never-started helper."""
+
+    def read(self, volume: Volume, image: str) -> Iterator[bytes]:
+        """A volume's content as a tar stream (members below "./")."""
+
+    def network(self, kind: str) -> Network:
+        """A network of the kind, made once per session and kind ("internal", "ordinary"; "none" is there)."""
+
+    def commit(self, container: Container) -> str:
+        """The stopped container's file system as an image of ours; returns its id."""
+
+    def load(self, tar: Iterable[bytes]) -> str:
+        """Stream a docker archive in, whose only tag is ours; returns the image id."""
+
+    def tag(self) -> str:
+        """The next tag of ours: ``sm-contract/<session>:<n>``."""
+
+    def resolve(self, reference: str) -> str:
+        """Tag, digest or id to the image id. Never pulls. Raises ImageUnknown."""
+
+    def inspect(self, image: str) -> dict[str, object]:
+        """The engine's own description of an image id (docker's JSON)."""
+
+    def files(self, image: str) -> FileSystem:
+        """The merged file system of an image, through one never-started container."""
+
+    def remove_volume(self, volume: Volume) -> None: ...
+
+    def close(self) -> None:
+        """Remove all that is ours; safe to call twice, from a signal handler's thread, and after a lost engine."""
+
+
+class FileSystem(Protocol):
+    """A read-only file tree: an image in the engine, or the merged layers of an archive."""
+
+    def stat(self, path: str) -> FileFact | None:
+        """What is at an absolute path, symbolic links followed; None if nothing is."""
+
+    def read(self, path: str, limit: int = 65536) -> bytes | None:
+        """The first ``limit`` bytes of a regular file, symbolic links followed."""
+
+    def walk(self, path: str, limit: int = 1000) -> list[FileFact]:
+        """What lies below a directory, recursively, links not followed; at most ``limit`` entries."""

@@ -1,0 +1,310 @@
+"""The record: what was observed of one image. Plain frozen data; it judges nothing.
+
+All times named ``at`` are seconds from the start of the life they belong to, ``seconds`` are durations.
+A life's name is its run ("train.full"), for a follow-up the run it varies and what was changed
+("train.bare+credentials"), with "@alone" behind it when it was measured again by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+TRAINING = "training"
+INFERENCE = "inference"
+ROLES = (TRAINING, INFERENCE)
+WORD = {TRAINING: "train", INFERENCE: "serve"}
+
+
+# --- the image, never started ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileFact:
+    """One entry of the image's merged file system."""
+
+    path: str  # as asked for
+    real_path: str  # after symbolic links
+    kind: str  # "file", "directory", "symlink" (dangling), "other"
+    mode: int = 0  # permission bits
+    uid: int = 0
+    gid: int = 0
+    size: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """What the kernel would start for the word of a role, followed from script to interpreter to loader."""
+
+    word: str  # "train" or "serve"
+    argv: tuple[str, ...]  # ENTRYPOINT and the word
+    file: FileFact | None  # the resolved first element; None if nothing of that name is there
+    looked_in: tuple[str, ...] = ()  # the places tried, in order
+    elsewhere: tuple[str, ...] = ()  # files of that name that lie off the PATH
+    form: str = "missing"  # "elf", "script", "other", "missing"
+    interpreter: str = ""  # of the first line, as written
+    interpreter_file: FileFact | None = None
+    first_line: str = ""  # of a script, control characters shown
+    machine: str = ""  # of the ELF file at the end of the chain: "amd64", "arm64", …
+    loader: str = ""  # PT_INTERP of that ELF file
+    loader_found: bool = True
+    knows_word: bool | None = None  # the scripts of the entry point mention the word; None: no text to look at
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageFacts:
+    """What the image says of itself, read from the image and never from the request."""
+
+    reference: str  # as given
+    source: str  # "engine", "docker archive", "oci layout"
+    id: str  # digest of the config
+    digest: str = ""  # of the manifest, where known
+    tags: tuple[str, ...] = ()
+    os: str
+    architecture: str
+    variant: str = ""
+    size: int = 0  # bytes
+    user: str = ""
+    entrypoint: tuple[str, ...] = ()
+    cmd: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
+    workdir: str = ""
+    volumes: tuple[str, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
+    stop_signal: str = ""
+    exposed: tuple[str, ...] = ()
+    layers: int = 0
+    workdir_file: FileFact | None = None
+    passwd: tuple[str, ...] | None = None  # user names and numeric ids; None: no /etc/passwd
+    groups: tuple[str, ...] | None = None
+    programs: dict[str, Program] = field(default_factory=dict)  # by word
+    baked: tuple[FileFact, ...] = ()  # regular files anywhere below /opt/ml (at most 1,000)
+    unreadable: str = ""  # why the file system could not be read, if so
+
+
+# --- a life ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    at: float
+    what: str  # "start", "port open", "ping 200", "SIGTERM", "exit 137", …
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogLine:
+    at: float
+    stream: str  # "stdout" or "stderr"
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ping:
+    at: float
+    seconds: float  # until the answer, the failure, or the limit of patience
+    status: int | None = None
+    error: str = ""  # "refused", "reset", "closed", "timed out", "not HTTP", …
+    connect_seconds: float | None = None
+    body_bytes: int = 0
+    busy: bool = False  # at least one invocation was open meanwhile
+
+    def ok(self, limit: float) -> bool:
+        """A 200 within ``limit`` seconds."""
+        return self.status == 200 and self.seconds <= limit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Invocation:
+    """One POST /invocations, as the platform would pass it on."""
+
+    name: str  # "plain", "repeated", "extra headers", "custom attributes", "usual client headers", "busy", …
+    request: int  # which of the requests, from 0
+    content_type: str
+    accept: str = ""
+    at: float
+    seconds: float
+    connect_seconds: float | None = None
+    status: int | None = None
+    error: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    body_sha256: str = ""
+    body_bytes: int = 0
+    body_head: str = ""  # first 400 characters, decoded with replacement
+    client_sees: str = ""  # what InvokeEndpoint would give the caller
+
+    @property
+    def ok(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listener:
+    """A TCP socket in state LISTEN inside the container, seen from outside."""
+
+    address: str
+    port: int
+    pid_one: bool = False  # held by the container's first process
+    catches_sigterm: bool | None = None
+    ignores_sigterm: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stop:
+    """The stop sequence: SIGTERM, a wait, SIGKILL."""
+
+    at: float
+    seconds: float  # from SIGTERM to the end
+    limit: float  # how long was waited before SIGKILL
+    killed: bool
+    listeners: tuple[Listener, ...] | None = None  # those of port 8080 that outlived the wait; None: not to be seen
+
+
+@dataclass(frozen=True, kw_only=True)
+class TreeFile:
+    """A member of a tree below /opt/ml after the run."""
+
+    path: str  # relative to the tree
+    kind: str  # "file", "directory", "symlink", "hardlink", "other"
+    size: int = 0
+    mode: int = 0
+    mtime: float = 0.0  # seconds since the epoch
+    target: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingResult:
+    """What the job left behind, and what the platform makes of it."""
+
+    status: str  # "Completed", "Failed", "Stopped"
+    failure_reason: str = ""  # in the platform's wording
+    model: tuple[TreeFile, ...] = ()
+    output: tuple[TreeFile, ...] = ()
+    failure: str | None = None  # first 1,024 characters of /opt/ml/output/failure
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kill:
+    """The biggest child of the training program, killed in mid-run."""
+
+    at: float
+    victim: str  # its command line
+    depth: int  # generations below the container's first process; 0: there was no child to kill
+
+
+@dataclass(frozen=True, kw_only=True)
+class Life:
+    """One life of one container, from its creation to its end."""
+
+    name: str
+    role: str  # TRAINING or INFERENCE
+    base: str = ""  # of a follow-up: the life it varies
+    change: str = ""  # and the one thing that was changed
+    conditions: tuple[str, ...] = ()  # what was present: "isolated", "read-only inputs", …
+    command: tuple[str, ...] = ()
+    network: str = "ordinary"  # "internal", "none", "ordinary"
+    seconds: float = 0.0
+    neighbours: int = 0  # containers of ours that ran at the same time, at most
+    machine_late: float = 0.0  # by how much a control of ours was late at worst, seconds
+    start_error: str = ""  # the engine's words, if it could not start the container
+    exit_code: int | None = None
+    ended: str = ""  # "itself", "stopped", "killed", "limit", "idle", "never started", "no container"
+    hit_limits: tuple[str, ...] = ()  # limits of ours: "memory", "processes", "log"
+    limits: dict[str, float] = field(default_factory=dict)  # seconds in force: "start", "ping", "invoke", "stop", "train", "idle", "connect"
+    shortened: dict[str, float] = field(default_factory=dict)  # those below the contract's, with the contract's value
+    events: tuple[Event, ...] = ()
+    log: tuple[LogLine, ...] = ()
+    log_cut: bool = False
+    # of a training
+    result: TrainingResult | None = None
+    kill: Kill | None = None
+    # of a server
+    ready_at: float | None = None  # start of the first three 200s in a row, each in time
+    pings: tuple[Ping, ...] = ()
+    invocations: tuple[Invocation, ...] = ()
+    listeners: tuple[Listener, ...] | None = None  # at the end of the start window if not ready, else once ready
+    first_bytes: str = ""  # of a raw HTTP/1.1 request's answer on port 8080, control characters shown
+    stop: Stop | None = None
+
+    @property
+    def trained(self) -> bool:
+        """The container ended by itself with 0."""
+        return self.ended == "itself" and self.exit_code == 0
+
+    @property
+    def served(self) -> bool:
+        """Ready within its window, alive until it was stopped, and no invocation ended in a server error."""
+        return (
+            self.ready_at is not None
+            and self.ended in ("stopped", "killed")
+            and not any(i.status is None or i.status >= 500 for i in self.invocations if i.name == "plain")
+        )
+
+    @property
+    def good(self) -> bool:
+        return self.trained if self.role == TRAINING else self.served
+
+    def log_text(self) -> str:
+        return "\n".join(line.text for line in self.log)
+
+
+# --- what the owner declared, as far as a requirement may look at it ---------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleFact:
+    """Whether the image claims a role, and how that is known."""
+
+    claimed: bool | None  # None: cannot be told; the owner has to declare it
+    how: str  # "declared" or "found out"
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFacts:
+    """The model the server was given."""
+
+    source: str  # "declared archive", "declared folder", "trained", "none"
+    path: str = ""
+    magic: str = ""  # "gzip", "zip", "tar", "other", of an archive
+    problem: str = ""  # why it could not be unpacked
+    members: tuple[TreeFile, ...] = ()
+    name: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestFacts:
+    content_type: str
+    accept: str = ""
+    body_bytes: int = 0
+    text: bool = True  # the body is valid UTF-8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """What the owner says of the image; what is missing was filled with our own sample data."""
+
+    declared: tuple[str, ...] = ()  # which kinds of data are the owner's: "channels", "model", "requests"
+    features: tuple[str, ...] = ()
+    architecture: str = "amd64"
+    concurrency: int = 1
+    hyperparameters: dict[str, str] = field(default_factory=dict)
+    bad_hyperparameters: dict[str, str] = field(default_factory=dict)
+    required_hyperparameters: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)  # of the training job
+    required_channels: tuple[str, ...] = ()
+    optional_channels: tuple[str, ...] = ()
+    requests: tuple[RequestFacts, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """All that was observed of one image (or of one pair) in one run."""
+
+    image: ImageFacts  # of the role's image where two are judged as a pair: the inference image
+    training_image: ImageFacts | None = None  # of a pair only
+    candidate: Candidate = field(default_factory=Candidate)
+    roles: dict[str, RoleFact] = field(default_factory=dict)
+    model: ModelFacts = field(default_factory=lambda: ModelFacts(source="none"))
+    lives: dict[str, Life] = field(default_factory=dict)
+    engine: dict[str, str] = field(default_factory=dict)  # name, version, platform, root access; empty: none answered
+    emulated: bool = False
+    unstartable: str = ""  # why nothing was started at all, if so: "needs an arm64 engine", "no engine answers"

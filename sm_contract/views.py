@@ -1,0 +1,96 @@
+"""What a requirement looks at: the record of one role, with its diagnosis read off pure facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sm_contract.record import INFERENCE, TRAINING, Candidate, Life, ModelFacts, Record
+from sm_contract.verdict import NotTestable
+
+
+class RoleView:
+    """The lives of one role. A follow-up varies one life by one change; a different outcome names the cause."""
+
+    role = ""
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+
+    @property
+    def candidate(self) -> Candidate:
+        return self.record.candidate
+
+    @property
+    def lives(self) -> dict[str, Life]:
+        """This role's lives, in the order in which they ended."""
+        return {name: life for name, life in self.record.lives.items() if life.role == self.role}
+
+    def life(self, run: str) -> Life:
+        """The life of a run. Raises NotTestable if it was not recorded, or if a limit of ours was hit in it."""
+        life = self.lives.get(run)
+        if life is None:
+            raise NotTestable(self.record.unstartable or f"{run} was not run")
+        if life.hit_limits:
+            raise NotTestable(raise_limits(life))
+        return life
+
+    def started(self) -> Iterator[Life]:
+        """Every first run whose container was started, follow-ups left out."""
+        return (life for life in self.lives.values() if not life.base and not life.start_error)
+
+    def blame(self, *changes: str) -> tuple[Life, Life] | None:
+        """The pair (bad, good) of lives that differ only by one of ``changes`` and end differently."""
+        for follow_up in self.lives.values():
+            base = self.lives.get(follow_up.base)
+            if base is not None and follow_up.change in changes and follow_up.good != base.good:
+                return (base, follow_up) if follow_up.good else (follow_up, base)
+        return None
+
+    @property
+    def cause(self) -> str:
+        """The change that was found to decide between good and bad, if any."""
+        for follow_up in self.lives.values():
+            base = self.lives.get(follow_up.base)
+            if base is not None and follow_up.good != base.good:
+                return follow_up.change
+        return ""
+
+    def good(self) -> Life:
+        """The fullest life that went well. Raises NotTestable if none did."""
+        for name in (f"{self.prefix}.full", f"{self.prefix}.bare"):
+            life = self.lives.get(name)
+            if life is not None and life.good:
+                return life
+        for life in self.lives.values():
+            if life.good and life.base and life.base.endswith((".full", ".bare")):
+                return life
+        for life in self.lives.values():
+            if life.hit_limits:
+                raise NotTestable(raise_limits(life))
+        raise NotTestable(self.record.unstartable or f"no {self.role} run of this image went well")
+
+    @property
+    def prefix(self) -> str:
+        return "train" if self.role == TRAINING else "serve"
+
+
+class Training(RoleView):
+    """Everything recorded of the image in the training role."""
+
+    role = TRAINING
+
+
+class Serving(RoleView):
+    """Everything recorded of the image in the inference role."""
+
+    role = INFERENCE
+
+    @property
+    def model(self) -> ModelFacts:
+        return self.record.model
+
+
+def raise_limits(life: Life) -> str:
+    """The way out when a limit of ours was hit in a life."""
+    options = {"memory": "--sm-memory", "processes": "--sm-processes", "log": "--sm-log-size"}
+    return " and ".join(f"raise {options[what]} (hit in {life.name})" for what in life.hit_limits)
