@@ -1,0 +1,40 @@
+"""The single changes a follow-up makes to a first run, so that a broken requirement gets its name.
+
+The *bare* run has everything optional absent and an ordinary network; the *full* run everything legal
+present, isolated, inputs read-only. A follow-up is a bare run with exactly one of these changes.
+"""
+
+from __future__ import annotations
+
+# what the full run has and the bare run has not: added to a bare run that went well, it breaks it (the
+# image cannot bear it), or added to one that failed, it mends it (the image cannot do without)
+ISOLATED = "isolated"  # an internal network: packets to the outside are dropped
+NO_NETWORK = "no network"  # no interface but loopback: connections fail at once
+READ_ONLY_INPUT = "read-only input"
+HYPERPARAMETERS = "hyperparameters"  # the declared ones, as strings
+CONTENT_TYPE = "content type"  # the key ContentType of each channel
+ENVIRONMENT = "environment"  # the user's variables
+OPTIONAL_CHANNELS = "optional channels"
+CHECKPOINT_DIRECTORY = "checkpoint directory"  # an empty one
+READ_ONLY_MODEL = "read-only model"
+HOST_NAME = "host name"  # model.aws.local
+USED_MODEL = "used model"  # the model volume of an earlier life
+
+# what the platform never grants: where a bare run fails, the one grant that mends it names the cause
+TERMINAL = "terminal"  # tty and standard input
+CAPABILITIES = "capabilities"  # all but SYS_ADMIN, default seccomp
+SYS_ADMIN = "SYS_ADMIN"  # that capability alone
+FUSE = "fuse"  # SYS_ADMIN, /dev/fuse, no seccomp filter: mounts and namespaces
+PRIVILEGED = "privileged"
+CREDENTIALS = "credentials"  # AWS_ACCESS_KEY_ID and its like, made up
+SM_VARIABLES = "SM_ variables"  # what the training toolkit would set
+WRONG_CASE = "wrong-case config"  # resourceConfig.json and its like beside the right names
+TYPED_HYPERPARAMETERS = "typed hyperparameters"  # numbers and booleans instead of strings
+NO_RESOURCE_CONFIG = "no resourceconfig.json"
+A_CHECKPOINT = "a checkpoint"  # the checkpoint directory holds a file
+HOST_ALGO_1 = "host name algo-1"
+A_MODEL_FILE = "a model file"  # the model folder holds a file, though the image has its model inside
+UNMOUNTED = "unmounted"  # nothing mounted over what the image holds below /opt/ml
+TRAINED_CONTAINER = "trained container"  # served from the container that trained, not from a fresh one
+OWN_COMMAND = "own command"  # the image's own CMD instead of the word
+HIDDEN = "hidden folders"  # an empty volume over each other folder the image holds below /opt/ml
