@@ -208,7 +208,9 @@ class Life:
     exit_code: int | None = None
     ended: str = ""  # "itself", "stopped", "killed", "limit", "idle", "never started", "no container"
     hit_limits: tuple[str, ...] = ()  # limits of ours: "memory", "processes", "log"
-    limits: dict[str, float] = field(default_factory=dict)  # seconds in force: "start", "ping", "invoke", "stop", "train", "idle", "connect"
+    limits: dict[str, float] = field(
+        default_factory=dict
+    )  # seconds in force: "start", "ping", "invoke", "stop", "train", "idle", "connect"
     shortened: dict[str, float] = field(default_factory=dict)  # those below the contract's, with the contract's value
     events: tuple[Event, ...] = ()
     log: tuple[LogLine, ...] = ()

@@ -31,9 +31,7 @@ class Verdict(str, Enum):
         return self in (Verdict.FAILED, Verdict.WARNED, Verdict.NOTED, Verdict.WAIVED)
 
 
-_JUDGED = frozenset(
-    {Verdict.PASSED, Verdict.FAILED, Verdict.WARNED, Verdict.NOTED, Verdict.WAIVED}
-)
+_JUDGED = frozenset({Verdict.PASSED, Verdict.FAILED, Verdict.WARNED, Verdict.NOTED, Verdict.WAIVED})
 
 
 class Finding(Exception):

@@ -1,0 +1,204 @@
+"""From a record to verdicts: pure, repeatable, and the only place where a finding becomes a verdict."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Protocol
+
+import sm_contract.contract
+from sm_contract.evidence import describe
+from sm_contract.record import INFERENCE, ROLES, TRAINING, Life, Record
+from sm_contract.requirement import Requirement, registry
+from sm_contract.verdict import Blocked, Judgement, NotApplicable, NotTestable, Verdict, Violation
+from sm_contract.views import Serving, Training
+
+WHERE_DECLARED = {
+    "channels": "[training.channels.NAME] with data of yours",
+    "model": "[inference] model",
+    "requests": "[[inference.requests]] with a body of yours",
+}
+
+
+class WaiverLike(Protocol):
+    """What the owner lives with knowingly."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def owner(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def expires(self) -> date: ...
+
+
+class Judge:
+    """Judges one record. Verdicts are reached once, on demand, and what they rest on with them."""
+
+    def __init__(
+        self,
+        record: Record,
+        *,
+        profile: str | None = None,
+        waivers: Iterable[WaiverLike] = (),
+        today: date | None = None,
+    ) -> None:
+        sm_contract.contract.load()
+        self.record = record
+        self._profile = profile
+        self._waivers = {waiver.id: waiver for waiver in waivers}
+        self._today = today or date.today()
+        self._known: dict[str, Judgement] = {}
+        self._views = {
+            "image": record.image,
+            "training": Training(record),
+            "serving": Serving(record),
+            "candidate": record.candidate,
+            "record": record,
+        }
+
+    def judgement(self, id: str) -> Judgement:
+        """The verdict on one registered requirement."""
+        if id not in self._known:
+            self._known[id] = self._judge(registry()[id])
+        return self._known[id]
+
+    def waiver_problems(self, ids: Iterable[str]) -> list[str]:
+        """What is wrong with the waivers, given the ids that this run judged."""
+        problems = []
+        judged = set(ids)
+        for waiver in self._waivers.values():
+            if waiver.id not in registry():
+                problems.append(f"the waiver for {waiver.id} names no requirement that is judged")
+            elif waiver.expires < self._today:
+                problems.append(f"the waiver for {waiver.id} (owner {waiver.owner}) expired on {waiver.expires}")
+            elif waiver.id in judged and self.judgement(waiver.id).verdict is Verdict.PASSED:
+                problems.append(
+                    f"the waiver for {waiver.id} (owner {waiver.owner}) is not needed: it passed; delete it"
+                )
+        return problems
+
+    def _judge(self, requirement: Requirement) -> Judgement:
+        try:
+            self._apply(requirement)
+            self._stand(requirement)
+            requirement.check(**{name: self._views[name] for name in requirement.arguments})
+        except Violation as violation:
+            return self._broken(requirement, violation)
+        except NotApplicable as finding:
+            return self._said(requirement, Verdict.NOT_APPLICABLE, str(finding))
+        except NotTestable as finding:
+            return self._said(requirement, Verdict.NOT_TESTABLE, finding.missing, finding.evidence)
+        except Blocked as finding:
+            return self._said(requirement, Verdict.BLOCKED, f"rests on {finding.by}, which is broken")
+        except Exception:  # anything else is a fault of the suite and must not look like a verdict
+            judgement = self._said(requirement, Verdict.NOT_JUDGED, "a fault of sm_contract")
+            return _with(judgement, traceback=traceback.format_exc())
+        return self._said(requirement, Verdict.PASSED, "")
+
+    def _apply(self, requirement: Requirement) -> None:
+        """Refuse what speaks of a role that the image does not claim."""
+        roles = roles_of(requirement)
+        facts = {role: self.record.roles[role] for role in roles if role in self.record.roles}
+        if any(fact.claimed for fact in facts.values()) or not facts:
+            return
+        unclear = [role for role, fact in facts.items() if fact.claimed is None]
+        if unclear and requirement.runs:
+            why = "; ".join(facts[role].why for role in unclear)
+            raise NotTestable(f"declare roles ({why})")
+        if not unclear:
+            raise NotApplicable("; ".join(fact.why for fact in facts.values()))
+
+    def _stand(self, requirement: Requirement) -> None:
+        """Refuse what cannot be seen because something under it is broken."""
+        for id in requirement.rests_on:
+            below = self.judgement(id)
+            if below.verdict is Verdict.BLOCKED:
+                raise Blocked(below.reason.split()[2].rstrip(","))
+            if below.verdict.broken:
+                raise Blocked(id)
+
+    def _broken(self, requirement: Requirement, violation: Violation) -> Judgement:
+        missing = [kind for kind in requirement.excused_without if not self._given(kind)]
+        if missing:
+            wanted = " and ".join(WHERE_DECLARED[kind] for kind in missing)
+            text = f"declare {wanted}: with sample data of ours, {violation.observed}"
+            return self._said(requirement, Verdict.NOT_TESTABLE, text, violation.evidence)
+        level = requirement.entry.level_in(self._profile)
+        verdict = Verdict.NOTED if level == "MAY" else Verdict.WARNED
+        if requirement.entry.fails(self._profile):
+            verdict = Verdict.FAILED
+        judgement = _with(
+            self._said(requirement, verdict, "", violation.evidence),
+            expected=violation.expected,
+            observed=violation.observed,
+            because=violation.because,
+            fix=violation.fix,
+        )
+        waiver = self._waivers.get(requirement.id)
+        if waiver is None or waiver.expires < self._today:
+            return judgement
+        return _with(
+            judgement,
+            verdict=Verdict.WAIVED,
+            reason=f"{waiver.reason} ({waiver.owner}, until {waiver.expires})",
+            waiver={"owner": waiver.owner, "reason": waiver.reason, "expires": str(waiver.expires)},
+        )
+
+    def _given(self, kind: str) -> bool:
+        """Whether the data of a kind is the owner's, or the image's own work."""
+        if kind == "model" and self.record.model.source == "trained":
+            return True
+        return kind in self.record.candidate.declared
+
+    def _said(
+        self, requirement: Requirement, verdict: Verdict, reason: str, evidence: Sequence[object] = ()
+    ) -> Judgement:
+        claimed = [r for r in roles_of(requirement) if r not in self.record.roles or self.record.roles[r].claimed]
+        named = [thing.name for thing in evidence if isinstance(thing, Life)]
+        return Judgement(
+            id=requirement.id,
+            verdict=verdict,
+            level=requirement.entry.level_in(self._profile),
+            title=requirement.entry.title,
+            scope=requirement.entry.scope,
+            roles=tuple(claimed),
+            evidence_class=requirement.entry.evidence,
+            sources=requirement.entry.sources,
+            reason=reason,
+            evidence=tuple(describe(thing) for thing in evidence),
+            lives=tuple(dict.fromkeys([*named, *(run for run in requirement.runs if run in self.record.lives)])),
+        )
+
+
+def roles_of(requirement: Requirement) -> tuple[str, ...]:
+    """The roles a requirement speaks of: by its scope, else by the runs that prove it, else both."""
+    by_scope = {"base-training": (TRAINING,), "base-hosting": (INFERENCE,)}.get(requirement.entry.scope)
+    if by_scope:
+        return by_scope
+    prefixes = {run.split(".")[0] for run in requirement.runs}
+    if prefixes == {"train"}:
+        return (TRAINING,)
+    if prefixes == {"serve"}:
+        return (INFERENCE,)
+    return ROLES
+
+
+def _with(judgement: Judgement, **changes: object) -> Judgement:
+    return Judgement(**{**judgement.__dict__, **changes})  # type: ignore[arg-type]  # keys are its own fields
+
+
+def judge(
+    record: Record,
+    *,
+    profile: str | None = None,
+    ids: Iterable[str] | None = None,
+    waivers: Iterable[WaiverLike] = (),
+    today: date | None = None,
+) -> list[Judgement]:
+    """Judge a record by the given requirements, or by all of the contract that are built."""
+    the_judge = Judge(record, profile=profile, waivers=waivers, today=today)
+    wanted = list(ids) if ids is not None else [id for id, r in registry().items() if not r.own]
+    return [the_judge.judgement(id) for id in wanted]
