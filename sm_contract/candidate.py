@@ -1,0 +1,120 @@
+"""The data a candidate is run with: its owner's, and our own samples where the owner declares none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sm_contract.declaration import Declaration
+from sm_contract.record import Candidate, RequestFacts
+from sm_contract.resources import resource
+
+
+@dataclass(frozen=True, kw_only=True)
+class Channel:
+    """One input channel: a local file or folder, and what the job says of it."""
+
+    path: Path
+    content_type: str | None = None
+    required: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One sample invocation."""
+
+    body: bytes
+    content_type: str
+    accept: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """Everything a scenario feeds the image with. ``declared`` names the kinds that are the owner's."""
+
+    declared: tuple[str, ...]
+    roles: tuple[str, ...] | None
+    features: tuple[str, ...] = ()
+    architecture: str = "amd64"
+    concurrency: int = 1
+    hyperparameters: dict[str, str] = field(default_factory=dict)
+    bad_hyperparameters: dict[str, str] = field(default_factory=dict)
+    required_hyperparameters: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    channels: dict[str, Channel] = field(default_factory=dict)
+    model: Path | None = None
+    model_name: str = ""  # as declared
+    serving_environment: dict[str, str] = field(default_factory=dict)
+    requests: tuple[Request, ...] = ()
+
+    def facts(self) -> Candidate:
+        """What a requirement may look at."""
+        return Candidate(
+            declared=self.declared,
+            features=self.features,
+            architecture=self.architecture,
+            concurrency=self.concurrency,
+            hyperparameters=self.hyperparameters,
+            bad_hyperparameters=self.bad_hyperparameters,
+            required_hyperparameters=self.required_hyperparameters,
+            environment=self.environment,
+            required_channels=tuple(name for name, channel in self.channels.items() if channel.required),
+            optional_channels=tuple(name for name, channel in self.channels.items() if not channel.required),
+            requests=tuple(_facts(request) for request in self.requests),
+        )
+
+
+def given(declaration: Declaration | None) -> Given:
+    """The data of a declaration, each missing kind filled with our sample."""
+    if declaration is None:
+        return Given(declared=(), roles=None, channels=_sample_channels(), requests=_sample_requests())
+    training, inference = declaration.training, declaration.inference
+    channels = {
+        name: Channel(path=channel.path, content_type=channel.content_type, required=channel.required)
+        for name, channel in (training.channels if training else {}).items()
+    }
+    requests = tuple(
+        Request(body=request.body.read_bytes(), content_type=request.content_type, accept=request.accept or "")
+        for request in (inference.requests if inference else ())
+    )
+    model = inference.model if inference else None
+    kinds = {"channels": channels, "model": model, "requests": requests}
+    return Given(
+        declared=tuple(kind for kind, value in kinds.items() if value),
+        roles=declaration.roles,
+        features=declaration.features,
+        architecture=declaration.architecture,
+        concurrency=declaration.concurrency,
+        hyperparameters=dict(training.hyperparameters) if training else {},
+        bad_hyperparameters=dict(training.bad_hyperparameters) if training else {},
+        required_hyperparameters=tuple(training.required_hyperparameters) if training else (),
+        environment=dict(training.environment) if training else {},
+        channels=channels or _sample_channels(),
+        model=model,
+        model_name=model.name if model else "",
+        serving_environment=dict(inference.environment) if inference else {},
+        requests=requests or _sample_requests(),
+    )
+
+
+def _sample_channels() -> dict[str, Channel]:
+    return {"training": Channel(path=resource("data", "sample", "training"), content_type="text/csv")}
+
+
+def _sample_requests() -> tuple[Request, ...]:
+    bodies = resource("data", "sample", "requests")
+    return (
+        Request(body=(bodies / "request.csv").read_bytes(), content_type="text/csv"),
+        Request(body=(bodies / "request.json").read_bytes(), content_type="application/json"),
+    )
+
+
+def _facts(request: Request) -> RequestFacts:
+    try:
+        request.body.decode("utf-8")
+        text = True
+    except UnicodeDecodeError:
+        text = False
+    return RequestFacts(
+        content_type=request.content_type, accept=request.accept, body_bytes=len(request.body), text=text
+    )

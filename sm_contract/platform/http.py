@@ -1,0 +1,145 @@
+"""One HTTP exchange with a container: exact headers, one connection, hard limits, no redirects.
+
+``http.client`` rather than a client library: the platform's requests carry the headers of InvokeEndpoint
+and nothing else, and the time to connect is judged by itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import socket
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+Connect = Callable[[float], socket.socket]
+HEAD = 400  # characters of a body that are kept
+BODY_LIMIT = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What came back. ``error`` is empty where a whole answer did; ``status`` may stand beside an error."""
+
+    seconds: float
+    connect_seconds: float | None = None
+    status: int | None = None
+    error: str = ""  # "refused", "reset", "closed", "timed out", "unreachable", "not HTTP", "broken off"
+    headers: tuple[tuple[str, str], ...] = ()
+    body_sha256: str = ""
+    body_bytes: int = 0
+    body_head: str = ""
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__("container", 8080)
+        self.sock = sock
+
+
+def exchange(
+    connect: Connect,
+    method: str,
+    path: str,
+    *,
+    headers: Mapping[str, str],
+    body: bytes = b"",
+    limit: float,
+    host: str = "model.aws.local:8080",
+) -> Answer:
+    """Send one request and read the whole answer within ``limit`` seconds, connecting included."""
+    begin = time.monotonic()
+    sock = None
+    connected: float | None = None
+    status: int | None = None
+    try:
+        sock = _Deadline.wrap(connect(limit), begin + limit)
+        connected = time.monotonic() - begin
+        connection = _Connection(sock)
+        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+        connection.putheader("Host", host)
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        if method == "POST":
+            connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders(body or None)
+        response = connection.getresponse()
+        status = response.status
+        digest, count, head = hashlib.sha256(), 0, b""
+        while chunk := response.read(65536):
+            digest.update(chunk)
+            count += len(chunk)
+            head = head or chunk[: HEAD * 4]
+            if count > BODY_LIMIT:
+                raise http.client.IncompleteRead(b"")
+        return Answer(
+            seconds=time.monotonic() - begin,
+            connect_seconds=connected,
+            status=status,
+            headers=tuple(response.getheaders()),
+            body_sha256=digest.hexdigest(),
+            body_bytes=count,
+            body_head=head.decode("utf-8", "replace")[:HEAD],
+        )
+    except (OSError, http.client.HTTPException) as error:
+        return Answer(
+            seconds=time.monotonic() - begin, connect_seconds=connected, status=status, error=_named(error, status)
+        )
+    finally:
+        if sock is not None:
+            sock.close()
+
+
+class _Deadline(socket.socket):
+    """A socket whose every operation is bounded by one deadline: a server that drips bytes gains nothing."""
+
+    deadline = 0.0
+
+    @classmethod
+    def wrap(cls, sock: socket.socket, deadline: float) -> _Deadline:
+        made = cls(fileno=sock.detach())
+        made.deadline = deadline
+        return made
+
+    def _arm(self) -> None:
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self.settimeout(left)
+
+    def recv_into(self, *args: object) -> int:  # type: ignore[override]  # passes on what it is given
+        self._arm()
+        return super().recv_into(*args)
+
+    def sendall(self, *args: object) -> None:  # type: ignore[override]
+        self._arm()
+        super().sendall(*args)
+
+
+def _named(error: Exception, status: int | None) -> str:  # noqa: PLR0911  # a table of kinds
+    if isinstance(error, TimeoutError):
+        return "timed out"
+    if status is not None:
+        return "broken off"
+    if isinstance(error, ConnectionRefusedError):
+        return "refused"
+    if isinstance(error, http.client.RemoteDisconnected):
+        return "closed"
+    if isinstance(error, ConnectionError):
+        return "reset"
+    if isinstance(error, http.client.HTTPException):
+        return "not HTTP"
+    return "unreachable"
+
+
+def first_bytes(connect: Connect, limit: float) -> str:
+    """What a raw HTTP/1.1 request line is answered with, control characters shown; empty if with nothing."""
+    try:
+        with connect(limit) as sock:
+            sock.settimeout(limit)
+            sock.sendall(b"GET /ping HTTP/1.1\r\nHost: model.aws.local:8080\r\nConnection: close\r\n\r\n")
+            data = sock.recv(200)
+    except OSError:
+        return ""
+    return data.decode("latin-1").encode("unicode_escape").decode("ascii")
