@@ -89,6 +89,16 @@ class Serving(RoleView):
     def model(self) -> ModelFacts:
         return self.record.model
 
+    def good(self) -> Life:
+        """The fullest life that went well, else one that was healthy though it refused what it was sent."""
+        try:
+            return super().good()
+        except NotTestable:
+            for life in self.lives.values():
+                if life.ready_at is not None and life.ended in ("stopped", "killed"):
+                    return life
+            raise
+
 
 def raise_limits(life: Life) -> str:
     """The way out when a limit of ours was hit in a life."""

@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 Connect = Callable[[float], socket.socket]
 HEAD = 400  # characters of a body that are kept
@@ -108,11 +109,11 @@ class _Deadline(socket.socket):
             raise TimeoutError("timed out")
         self.settimeout(left)
 
-    def recv_into(self, *args: object) -> int:  # type: ignore[override]  # passes on what it is given
+    def recv_into(self, *args: Any) -> int:
         self._arm()
         return super().recv_into(*args)
 
-    def sendall(self, *args: object) -> None:  # type: ignore[override]
+    def sendall(self, *args: Any) -> None:
         self._arm()
         super().sendall(*args)
 

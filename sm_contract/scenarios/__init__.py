@@ -1,0 +1,1 @@
+"""What is done to an image: lives of containers on the emulated platform, recorded and not judged."""

@@ -1,0 +1,145 @@
+"""Which follow-ups to try when a first run did not go well: pure, ordered by what the log hints at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from sm_contract import changes
+from sm_contract.candidate import Given
+from sm_contract.record import ImageFacts, Life, ModelFacts
+from sm_contract.scenarios.life import LEAVES
+
+HINTS = (
+    (changes.CREDENTIALS, r"credential|AWS_ACCESS_KEY|botocore|NoCredentials"),
+    (changes.SM_VARIABLES, r"\bSM_[A-Z_]+"),
+    (changes.TERMINAL, r"EOF|stdin|not a tty|terminal|Inappropriate ioctl"),
+    (changes.CAPABILITIES, r"[Oo]peration not permitted|EPERM|[Pp]ermission denied|CAP_|not permitted"),
+    (changes.SYS_ADMIN, r"[Oo]peration not permitted|EPERM|[Pp]ermission denied|mount|unshare|not permitted"),
+    (changes.FUSE, r"fuse|[Oo]peration not permitted|EPERM|/dev/|mount"),
+    (
+        changes.PRIVILEGED,
+        r"[Oo]peration not permitted|EPERM|[Pp]ermission denied|[Rr]ead-only file system|/dev/|privileged",
+    ),
+    (changes.WRONG_CASE, r"(?i:resourceconfig|inputdataconfig|hyperparameters)\.json"),
+    (changes.NO_RESOURCE_CONFIG, r"peer|algo-\d|resourceconfig|host"),
+    (changes.A_CHECKPOINT, r"checkpoint|empty sequence|max\(\)"),
+    (changes.HOST_ALGO_1, r"host|algo-\d"),
+    (changes.A_MODEL_FILE, r"/opt/ml/model|model"),
+)
+PROVIDED_TO_TRAINING = (
+    changes.HYPERPARAMETERS,
+    changes.CONTENT_TYPE,
+    changes.ENVIRONMENT,
+    changes.OPTIONAL_CHANNELS,
+    changes.CHECKPOINT_DIRECTORY,
+)
+GRANTS = (changes.CAPABILITIES, changes.SYS_ADMIN, changes.FUSE, changes.PRIVILEGED)
+
+
+def training_follow_ups(full: Life, bare: Life, given: Given, image: ImageFacts) -> list[str]:
+    """Changes of the bare training, in the order to try; the first that turns the outcome names the cause."""
+    if full.good and bare.good:
+        return []
+    if full.good == bare.good:
+        return _both_failed(full, bare, given, image)
+    if bare.good:
+        return _provided((changes.ISOLATED, *PROVIDED_TO_TRAINING, changes.READ_ONLY_INPUT), given)
+    return _provided((*PROVIDED_TO_TRAINING, changes.ISOLATED, changes.READ_ONLY_INPUT), given)
+
+
+def _both_failed(full: Life, bare: Life, given: Given, image: ImageFacts) -> list[str]:
+    if _saved(full) or _saved(bare):
+        return []  # the work was done: the end is what is wrong
+    if bare.start_error:
+        return _of_the_image(image)
+    if bare.ended == "limit":
+        return [changes.NO_RESOURCE_CONFIG, changes.TERMINAL]
+    if bare.ended != "itself":
+        return []
+    owners = "channels" in given.declared
+    reliefs = [
+        *(_provided(PROVIDED_TO_TRAINING, given) if owners else []),
+        changes.TERMINAL,
+        changes.CREDENTIALS,
+        changes.SM_VARIABLES,
+        changes.WRONG_CASE,
+        *([changes.TYPED_HYPERPARAMETERS] if given.required_hyperparameters else []),
+        changes.NO_RESOURCE_CONFIG,
+        changes.A_CHECKPOINT,
+        *GRANTS,
+    ]
+    return [*_of_the_image(image), *_sorted(reliefs, bare, owners)]
+
+
+def serving_follow_ups(full: Life, bare: Life, given: Given, image: ImageFacts, model: ModelFacts) -> list[str]:
+    """Changes of the bare life of the server, in the order to try."""
+    if full.good and bare.good:
+        return []
+    hardships = [changes.ISOLATED, changes.READ_ONLY_MODEL, changes.HOST_NAME, changes.ENVIRONMENT]
+    if full.good != bare.good:
+        return hardships if bare.good else hardships[::-1]
+    trained = [changes.TRAINED_CONTAINER] if model.source == "trained" else []
+    if bare.start_error:
+        return _of_the_image(image)
+    if bare.ended != "itself":  # it hangs, or is healthy and fails when it is invoked
+        elsewhere = bare.ready_at is None and any(one.port != 8080 for one in bare.listeners or ())
+        return [] if elsewhere else trained
+    reliefs = [
+        *([changes.A_MODEL_FILE] if model.source == "none" else []),
+        *trained,
+        changes.TERMINAL,
+        changes.CREDENTIALS,
+        changes.HOST_ALGO_1,
+        changes.HOST_NAME,
+        changes.ENVIRONMENT,
+        *GRANTS,
+    ]
+    sure = model.source != "none" or "model" in given.declared
+    return [*_of_the_image(image), *_sorted(reliefs, bare, sure)]
+
+
+def _of_the_image(image: ImageFacts) -> list[str]:
+    found = []
+    if image.cmd and image.cmd not in (("train",), ("serve",)):
+        found.append(changes.OWN_COMMAND)
+    if any(file.path.startswith(tuple(f"{leaf}/" for leaf in LEAVES)) for file in image.baked):
+        found.append(changes.UNMOUNTED)
+    return found
+
+
+def _provided(names: Iterable[str], given: Given) -> list[str]:
+    """Those that would change anything with what was given."""
+    without = {
+        changes.HYPERPARAMETERS: not given.hyperparameters,
+        changes.CONTENT_TYPE: not any(channel.content_type for channel in given.channels.values()),
+        changes.OPTIONAL_CHANNELS: all(channel.required for channel in given.channels.values()),
+    }
+    return [name for name in names if not without.get(name, False)]
+
+
+def _sorted(names: list[str], life: Life, sure: bool) -> list[str]:
+    """What the log hints at first. Where the image may just refuse our sample data, nothing else is tried."""
+    log = life.log_text()
+    hinted = {change for change, pattern in HINTS if re.search(pattern, log)}
+    first = [name for name in names if name in hinted]
+    return [*first, *(name for name in names if name not in hinted)] if sure else first
+
+
+def _saved(life: Life) -> bool:
+    return life.result is not None and any(file.kind == "file" for file in life.result.model)
+
+
+def late(life: Life) -> bool:
+    """Whether a time limit was broken in a server's life, so that it is measured again alone."""
+    limits = life.limits
+    if life.start_error or life.ended == "itself":
+        return False
+    if life.ready_at is None:
+        return not any(one.port != 8080 for one in life.listeners or ()) and not life.first_bytes
+    times = [ping.connect_seconds for ping in life.pings] + [one.connect_seconds for one in life.invocations]
+    return (
+        any(ping.seconds > limits["ping"] for ping in life.pings if ping.connect_seconds is not None)
+        or any(seconds is not None and seconds > limits["connect"] for seconds in times)
+        or any(one.seconds > limits["invoke"] or one.error == "timed out" for one in life.invocations)
+    )

@@ -1,0 +1,203 @@
+"""What every life has in common: its container, its clock, its log, and how it ends."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import cast
+
+from sm_contract.engine.protocol import (
+    Container,
+    ContainerSpec,
+    Engine,
+    Mount,
+    StartError,
+    Volume,
+)
+from sm_contract.platform.limits import Limits
+from sm_contract.record import WORD, Event, FileFact, Life, LogLine
+from sm_contract.scenarios.machine import Closed, Lateness, Machine, Neighbours
+from sm_contract.scenarios.setup import Setup
+
+LOG_LINES = 2000  # kept of one life: the first and the last half
+LEAVES = ("/opt/ml/input", "/opt/ml/model", "/opt/ml/output", "/opt/ml/checkpoints")
+Waiting = Callable[[str, str, float, float], None]  # name, what is waited for, since and until (monotonic)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """What the lives of one image share."""
+
+    engine: Engine
+    machine: Machine
+    image: str  # id in the engine
+    limits: Limits
+    baked: tuple[FileFact, ...]
+    memory: int
+    processes: int
+    log_bytes: int
+    waiting: Waiting = lambda *_: None
+    done: Callable[[str], None] = lambda _: None
+    recorded: Callable[[Life], None] = lambda _: None
+
+
+@dataclass
+class Watch:
+    """One life while it goes on: events and log lines by its own clock."""
+
+    stage: Stage
+    setup: Setup
+    container: Container
+    neighbours: Neighbours
+    lateness: Lateness
+    began: float = field(default_factory=time.monotonic)
+    events: list[Event] = field(default_factory=list)
+    lines: list[LogLine] = field(default_factory=list)
+    start_error: str = ""
+    ended: str = ""
+
+    def now(self) -> float:
+        return round(time.monotonic() - self.began, 4)
+
+    def event(self, what: str) -> None:
+        self.events.append(Event(at=self.now(), what=what))
+
+    def line(self, at: float, stream: str, text: str) -> None:
+        self.lines.append(LogLine(at=round(max(0.0, at - self.began), 4), stream=stream, text=text))
+        if len(self.lines) > 2 * LOG_LINES:
+            del self.lines[LOG_LINES // 2 : -LOG_LINES // 2]
+
+    def start(self) -> bool:
+        """Start the container; False, with the engine's words noted, if it would not."""
+        self.began = time.monotonic()
+        self.event("start")
+        try:
+            self.container.start()
+        except StartError as error:
+            self.start_error = str(error)
+            self.ended = "never started"
+            self.event("start error")
+        return not self.start_error
+
+    def check_open(self) -> None:
+        """Raise Closed if the run is being ended."""
+        if self.stage.machine.closed.is_set():
+            raise Closed
+
+    def wait(self, until: float, what: str, pace: float = 0.2) -> Iterator[None]:
+        """Yield now and then until the container exits or ``until`` (monotonic) has come."""
+        since = time.monotonic()
+        while not self.container.exited.is_set() and time.monotonic() < until:
+            self.check_open()
+            self.stage.waiting(self.setup.name, what, since, until)
+            yield
+            self.container.exited.wait(min(pace, max(0.0, until - time.monotonic())))
+
+    def note_exit(self) -> None:
+        """Note that the container ended by itself."""
+        self.ended = self.ended or "itself"
+        self.event(f"exit {self.container.exit_code()}")
+
+    def end_by_force(self, why: str) -> None:
+        """Kill what is still running; ``why`` says what ended the life."""
+        self.ended = why
+        self.container.signal("SIGKILL")
+        self.container.exited.wait(10)
+        self.event(f"killed by us ({why})")
+
+    def life(self) -> Life:
+        """The record so far, once the container has ended."""
+        if not self.start_error:
+            self.container.drained(5.0)
+        limits = self.stage.limits
+        return Life(
+            name=self.setup.name,
+            role=self.setup.role,
+            base=self.setup.base,
+            change=self.setup.change,
+            conditions=self.setup.conditions,
+            command=() if self.setup.own_command else (WORD[self.setup.role],),
+            network=self.setup.network,
+            seconds=self.now(),
+            neighbours=self.neighbours.most,
+            machine_late=round(self.lateness.worst, 4),
+            start_error=self.start_error,
+            exit_code=None if self.start_error else self.container.exit_code(),
+            ended=self.ended,
+            hit_limits=() if self.start_error else self.container.hit_limits(),
+            limits=limits.in_force(),
+            shortened=limits.shortened(),
+            events=tuple(self.events),
+            log=tuple(self.lines[:LOG_LINES]),
+            log_cut=self.container.log_cut or len(self.lines) > LOG_LINES,
+        )
+
+
+@contextmanager
+def watched(stage: Stage, setup: Setup, mounts: list[Mount], environment: dict[str, str]) -> Iterator[Watch]:
+    """A container of this set-up, created and not started, gone afterwards."""
+    engine = stage.engine
+    with ExitStack() as stack:
+        neighbours = stack.enter_context(stage.machine.life(alone="@alone" in setup.name))
+        lateness = stack.enter_context(Lateness())
+        stack.callback(stage.done, setup.name)
+        mounts = mounts + [Mount(volume=_volume(engine, stack, "hidden"), target=path) for path in setup.hide]
+        if not setup.mounted:
+            covered = {leaf for leaf in LEAVES if any(f.path.startswith(leaf + "/") for f in stage.baked)}
+            mounts = [mount for mount in mounts if mount.target not in covered]
+        spec = ContainerSpec(
+            image=stage.image,
+            command=None if setup.own_command else (WORD[setup.role],),
+            purpose=setup.name,
+            network=engine.network(setup.network),
+            environment=environment,
+            hostname=setup.hostname,
+            hosts={"algo-1": "127.0.0.1"} if setup.network == "none" else {},
+            aliases=("algo-1",) if setup.role == "training" and setup.network != "none" else (),
+            mounts=tuple(mounts),
+            terminal=setup.terminal,
+            capabilities=setup.capabilities,
+            devices=setup.devices,
+            seccomp=setup.seccomp,
+            privileged=setup.privileged,
+            memory=stage.memory,
+            processes=stage.processes,
+            log_bytes=stage.log_bytes,
+        )
+        container: Container
+        try:
+            container = engine.create(spec)
+        except StartError as error:
+            container = cast(Container, NeverCreated(setup.name, str(error)))
+        stack.callback(container.remove)
+        watch = Watch(stage, setup, container, neighbours, lateness)
+        container.follow(watch.line)
+        yield watch
+
+
+def _volume(engine: Engine, stack: ExitStack, purpose: str) -> Volume:
+    volume = engine.volume(purpose)
+    stack.callback(engine.remove_volume, volume)
+    return volume
+
+
+class NeverCreated:
+    """Stands for a container that the engine refused to create: it cannot start, and there is nothing to see."""
+
+    def __init__(self, name: str, error: str) -> None:
+        self.id, self.name, self._error = "", name, error
+        self.exited = threading.Event()
+        self.log_cut = False
+
+    def start(self) -> None:
+        raise StartError(self._error)
+
+    def follow(self, line: object) -> None: ...
+
+    def remove(self) -> None: ...
+
+    def __getattr__(self, name: str) -> object:
+        raise AssertionError(f"{name} of a container that was never created")

@@ -1,0 +1,88 @@
+"""The model a server is given: unpacked from the owner's archive or folder, or what training produced."""
+
+from __future__ import annotations
+
+import tarfile
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from sm_contract.engine.protocol import Engine, Volume
+from sm_contract.platform.tree import CHUNK, folder, kind_of, tar_stream
+from sm_contract.record import ModelFacts, TreeFile
+
+LISTED = 20000  # members kept in the record
+MAGIC = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"PK\x05\x06": "zip"}
+
+
+def examine_model(path: Path | None, name: str = "") -> ModelFacts:
+    """What kind of thing the owner declared, read without an engine."""
+    if path is None:
+        return ModelFacts(source="none")
+    if path.is_dir():
+        listed = tuple(_listed(path))[:LISTED]
+        return ModelFacts(source="declared folder", path=str(path), name=name, members=listed)
+    found: list[TreeFile] = []
+    problem = ""
+    magic = _magic(path)
+    try:
+        with tarfile.open(path, mode="r:*" if magic != "gzip" else "r:gz") as archive:
+            for info in archive:
+                if len(found) < LISTED:
+                    kind = kind_of(info)
+                    found.append(TreeFile(path=info.name, kind=kind, size=info.size, target=info.linkname))
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+        problem = str(error) or type(error).__name__
+    return ModelFacts(
+        source="declared archive", path=str(path), name=name, magic=magic, problem=problem, members=tuple(found)
+    )
+
+
+def _magic(path: Path) -> str:
+    with path.open("rb") as stream:
+        head = stream.read(265)
+    for magic, kind in MAGIC.items():
+        if head.startswith(magic):
+            return kind
+    return "tar" if head[257:262] == b"ustar" else "other"
+
+
+def _listed(path: Path) -> Iterator[TreeFile]:
+    for entry in sorted(path.rglob("*")):
+        kind = "symlink" if entry.is_symlink() else "directory" if entry.is_dir() else "file"
+        size = entry.stat().st_size if kind == "file" else 0
+        target = str(entry.readlink()) if kind == "symlink" else ""
+        yield TreeFile(path=entry.relative_to(path).as_posix(), kind=kind, size=size, target=target)
+
+
+class ModelSource:
+    """Fills model volumes, each a copy of its own: from the declared model, or from a training's volume."""
+
+    def __init__(self, engine: Engine, image: str, facts: ModelFacts, trained: Volume | None) -> None:
+        self._engine, self._image, self._facts, self._trained = engine, image, facts, trained
+
+    def fill(self, volume: Volume) -> None:
+        if self._facts.source == "declared folder":
+            content = (m for m in folder(Path(self._facts.path), "") if m.path)
+            self._engine.fill(volume, self._image, tar_stream(content, mtime=time.time()))
+        elif self._facts.source == "declared archive" and not self._facts.problem:
+            with Path(self._facts.path).open("rb") as stream, tarfile.open(fileobj=stream, mode="r|*") as archive:
+                self._engine.fill(volume, self._image, _repacked(archive))
+        elif self._trained is not None:
+            self._engine.fill(volume, self._image, self._engine.read(self._trained, self._image))
+
+
+def _repacked(archive: tarfile.TarFile) -> Iterator[bytes]:
+    """The members of an archive once more, those that would leave the folder left out."""
+    for info in archive:
+        path = PurePosixPath(info.name)
+        if path.is_absolute() or ".." in path.parts:
+            continue
+        yield info.tobuf(tarfile.PAX_FORMAT)
+        content = archive.extractfile(info) if info.isreg() else None
+        while content is not None and (chunk := content.read(CHUNK)):
+            yield chunk
+        if info.isreg() and info.size % tarfile.BLOCKSIZE:
+            yield bytes(tarfile.BLOCKSIZE - info.size % tarfile.BLOCKSIZE)
+    yield bytes(2 * tarfile.BLOCKSIZE)

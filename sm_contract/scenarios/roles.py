@@ -1,0 +1,78 @@
+"""Which roles an image claims: absent only on positive evidence, never for lack of proof."""
+
+from __future__ import annotations
+
+import re
+
+from sm_contract.record import TRAINING, WORD, ImageFacts, Life, RoleFact
+
+USAGE = re.compile(r"^usage[: ]|\busage:", re.IGNORECASE | re.MULTILINE)
+
+
+def decide(role: str, declared: tuple[str, ...] | None, image: ImageFacts, lives: list[Life]) -> RoleFact:
+    """Decide on one role from the declaration, the image's files, and its answer to the word."""
+    word = WORD[role]
+    if declared is not None:
+        there = role in declared
+        why = f"roles = [{', '.join(declared)}]"
+        return RoleFact(claimed=there, how="declared", why=why if there else f"{role} is not among the declared roles")
+    worked = next((life for life in lives if life.good or life.ready_at is not None), None)
+    if worked is not None:
+        did = "trained" if role == TRAINING else "served"
+        how = "with its own CMD" if worked.change == "own command" else f"when given `{word}`"
+        return _found(True, f"it {did} {how}")
+    answer = next((life for life in lives if not life.base), None)
+    if answer is not None and answer.ended == "serving":
+        return _found(False, f"given `{word}` it serves: it ignores the word")
+    if image.entrypoint:
+        return _by_answer(word, image, answer)
+    return _by_path(word, image)
+
+
+def _by_path(word: str, image: ImageFacts) -> RoleFact:
+    program = image.programs.get(word)
+    if program is None:
+        return _found(None, f"its files could not be read to look for `{word}`")
+    if program.file is not None:
+        return _found(True, f"{program.file.path} is there to be run")
+    if program.elsewhere:
+        return _found(None, f"it has no ENTRYPOINT, and {program.elsewhere[0]} lies off its PATH")
+    return _found(False, f"it has no ENTRYPOINT and no `{word}` on its PATH")
+
+
+def _by_answer(word: str, image: ImageFacts, answer: Life | None) -> RoleFact:
+    program = image.programs.get(word)
+    log = answer.log_text() if answer is not None else ""
+    refused = answer is not None and answer.ended == "itself" and answer.exit_code not in (0, None)
+    if refused and _names_as_unknown(word, log):
+        return _found(False, f"it refuses the word: {_line_with(word, log)}")
+    if program is not None and program.knows_word:
+        return _found(True, f"its entry program mentions `{word}`")
+    if refused and program is not None and program.knows_word is False and USAGE.search(log):
+        return _found(False, f"its entry program does not mention `{word}` and answers it with a usage text")
+    end = "was not tried" if answer is None else answer.start_error or f"ended with exit code {answer.exit_code}"
+    return _found(None, f"`{word}` {end}, and nothing shows whether the image knows the word")
+
+
+def _names_as_unknown(word: str, log: str) -> bool:
+    named = rf"[\"'`]?\b{word}\b[\"'`]?"
+    return bool(
+        re.search(
+            rf"(invalid choice|unrecognized arguments?|unknown (sub)?command|unexpected (extra )?argument)[^\n]*{named}",
+            log,
+            re.I,
+        )
+        or re.search(
+            rf"(no such command|not a valid (sub)?command)[^\n]*{named}|{named}[^\n]*(is not a|not a valid) (sub)?command",
+            log,
+            re.I,
+        )
+    )
+
+
+def _line_with(word: str, log: str) -> str:
+    return next((line.strip()[:100] for line in log.splitlines() if word in line), "")
+
+
+def _found(claimed: bool | None, why: str) -> RoleFact:
+    return RoleFact(claimed=claimed, how="found out", why=why)

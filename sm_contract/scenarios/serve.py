@@ -1,0 +1,291 @@
+"""One life of a server: started, pinged until healthy, invoked, pinged all the while, stopped."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+from sm_contract.candidate import Given
+from sm_contract.engine.protocol import Mount, NotReachable, Volume
+from sm_contract.platform import invoke
+from sm_contract.platform.http import Answer, Connect, exchange, first_bytes
+from sm_contract.platform.limits import Limits
+from sm_contract.record import Invocation, Life, Listener, Ping, Stop
+from sm_contract.scenarios.life import Stage, Watch, watched
+from sm_contract.scenarios.setup import Setup
+
+CLOSED_PACE = 0.03  # seconds between pings until the port opens
+OPEN_PACE = 0.1  # from then until healthy
+HEALTHY_PACE = 0.2  # and afterwards
+IN_A_ROW = 3  # good pings that make a server healthy (how many the platform wants is not documented)
+FLAPPING = 30  # pings after the first good one without a row: it will not become healthy
+WHOLE_LIFE = 5.0  # seconds of health that a thorough life shows at least
+WHOLE_LIFE_PINGS = 20
+BUSY = 2.0  # seconds of parallel invocations
+BUSY_EACH = 25  # invocations per sender at most
+SLOW_PING = 5  # times the limit: how long a late answer is waited for, to tell late from never
+
+
+def serve(stage: Stage, given: Given, setup: Setup, model: Volume) -> Life:
+    """Run one life of the server with this model volume and return its record."""
+    mounts = [Mount(volume=model, target="/opt/ml/model", read_only=setup.read_only)]
+    with watched(stage, setup, mounts, dict(setup.environment)) as watch:
+        host = _Host(watch, given)
+        if watch.start():
+            host.live()
+        life = host.record()
+        stage.recorded(life)
+        return life
+
+
+@dataclass
+class _Host:
+    """The platform's side of one server's life."""
+
+    watch: Watch
+    given: Given
+    pings: list[Ping] = field(default_factory=list)
+    invocations: list[Invocation] = field(default_factory=list)
+    ready_at: float | None = None
+    listeners: tuple[Listener, ...] | None = None
+    first_bytes: str = ""
+    stop: Stop | None = None
+    open_invocations: int = 0
+    overlapped: bool = False  # an invocation was open at some time during the ping that is under way
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def connect(self) -> Connect:
+        return self.watch.container.endpoint(8080)
+
+    def live(self) -> None:
+        try:
+            connect = self.connect
+        except NotReachable as error:
+            self.watch.end_by_force(str(error))
+            return
+        if self._become_healthy(connect):
+            self.watch.event("healthy")
+            self._see_listeners()
+            self._serve(connect)
+            self._stop()
+        elif self.watch.container.exited.is_set():
+            self.watch.note_exit()
+        else:
+            self.watch.event("not healthy in time")
+            self._see_listeners()
+            self.first_bytes = first_bytes(connect, self._limits.ping)
+            self._stop()
+
+    def record(self) -> Life:
+        return replace(
+            self.watch.life(),
+            ready_at=self.ready_at,
+            pings=tuple(self.pings),
+            invocations=tuple(self.invocations),
+            listeners=self.listeners,
+            first_bytes=self.first_bytes,
+            stop=self.stop,
+        )
+
+    @property
+    def _limits(self) -> Limits:
+        return self.watch.stage.limits
+
+    # --- health
+
+    def _become_healthy(self, connect: Connect) -> bool:
+        row = 0
+        since_first_good = 0
+        until = time.monotonic() + self._limits.start
+        seen: set[str] = set()
+        waits = self.watch.wait(until, "the server to become healthy", pace=0)
+        for _ in waits:
+            ping = self._ping(connect, seen)
+            good = ping.ok(self._limits.ping)
+            row = row + 1 if good else 0
+            since_first_good += 1 if good or since_first_good else 0
+            if row == IN_A_ROW:
+                self.ready_at = self.pings[-IN_A_ROW].at
+                return True
+            if since_first_good > FLAPPING:
+                return False
+            if not good or ping.seconds < OPEN_PACE:
+                closed = ping.connect_seconds is None
+                self.watch.container.exited.wait(CLOSED_PACE if closed else OPEN_PACE)
+        return False
+
+    def _ping(self, connect: Connect, seen: set[str]) -> Ping:
+        at = self.watch.now()
+        with self._lock:
+            self.overlapped = self.open_invocations > 0
+        answer = exchange(connect, "GET", "/ping", headers={}, limit=SLOW_PING * self._limits.ping)
+        ping = Ping(
+            at=at,
+            seconds=round(answer.seconds, 4),
+            status=answer.status,
+            error=answer.error,
+            connect_seconds=_rounded(answer.connect_seconds),
+            body_bytes=answer.body_bytes,
+            busy=self.overlapped,
+        )
+        if self.watch.container.exited.is_set() and ping.status is None:
+            return ping  # the container's end is a fact of its own, no bad ping
+        if ping.connect_seconds is None and self._same_as_before(ping):
+            return ping
+        self.pings.append(ping)
+        outcome = f"ping {ping.status if ping.status is not None else ping.error}"
+        if outcome not in seen:
+            seen.add(outcome)
+            self.watch.event(outcome)
+        return ping
+
+    def _same_as_before(self, ping: Ping) -> bool:
+        """Minutes of refused connections, many a second, are one fact: one a second is kept."""
+        last = self.pings[-1] if self.pings else None
+        return last is not None and last.error == ping.error and ping.at - last.at < 1.0
+
+    def _see_listeners(self) -> None:
+        inside = self.watch.stage.engine.inside
+        if inside is not None and not self.watch.container.exited.is_set():
+            self.listeners = inside.listeners(self.watch.container)
+
+    # --- service
+
+    def _serve(self, connect: Connect) -> None:
+        """Invoke, while pings go on beside it."""
+        finish = threading.Event()
+        seen: set[str] = {"ping 200"}
+
+        def keep_pinging() -> None:
+            while not finish.is_set() and not self.watch.container.exited.is_set():
+                self._ping(connect, seen)
+                finish.wait(HEALTHY_PACE)
+
+        with ThreadPoolExecutor(1) as pool:
+            pinging = pool.submit(keep_pinging)
+            try:
+                self._invoke_all(connect)
+                if self.watch.setup.thorough:
+                    self._live_on()
+            finally:
+                finish.set()
+            pinging.result()
+
+    def _invoke_all(self, connect: Connect) -> None:
+        plain = []
+        for number in range(len(self.given.requests)):
+            plain.append(self._invoke(connect, "plain", number))
+            if not self.watch.setup.thorough:
+                return
+        if not plain[0].ok:
+            self._invoke(connect, "usual client headers", 0, invoke.USUAL_CLIENT_HEADERS)
+            return
+        self._invoke(connect, "repeated", 0)
+        self._invoke(connect, "extra headers", 0, invoke.EXTRA_HEADERS)
+        self._invoke(connect, "custom attributes", 0, invoke.custom_attributes())
+        self._invoke(connect, "all headers", 0, invoke.all_headers())
+        self._keep_busy(connect)
+
+    def _keep_busy(self, connect: Connect) -> None:
+        """As many invocations at once as the owner declares, for a while."""
+        until = time.monotonic() + BUSY
+
+        def send() -> None:
+            for _ in range(BUSY_EACH):
+                self._invoke(connect, "busy", 0)
+                if time.monotonic() > until or self.watch.container.exited.is_set():
+                    return
+
+        with ThreadPoolExecutor(self.given.concurrency) as pool:
+            for sender in [pool.submit(send) for _ in range(self.given.concurrency)]:
+                sender.result()
+
+    def _invoke(self, connect: Connect, name: str, number: int, more: dict[str, str] | None = None) -> Invocation:
+        self.watch.check_open()
+        request = self.given.requests[number]
+        headers = invoke.request_headers(request.content_type, request.accept, more)
+        at = self.watch.now()
+        limit = self._limits.invoke
+        since = time.monotonic()
+        if limit > 5:
+            self.watch.stage.waiting(self.watch.setup.name, "an answer of /invocations", since, since + limit)
+        with self._lock:
+            self.open_invocations += 1
+            self.overlapped = True
+        try:
+            answer = exchange(connect, "POST", "/invocations", headers=headers, body=request.body, limit=limit)
+        finally:
+            with self._lock:
+                self.open_invocations -= 1
+        invocation = Invocation(
+            name=name,
+            request=number,
+            content_type=request.content_type,
+            accept=request.accept,
+            at=at,
+            seconds=round(answer.seconds, 4),
+            connect_seconds=_rounded(answer.connect_seconds),
+            status=None if answer.error else answer.status,
+            error=answer.error,
+            headers=_text_headers(answer),
+            body_sha256=answer.body_sha256,
+            body_bytes=answer.body_bytes,
+            body_head=answer.body_head,
+            client_sees=invoke.client_sees(answer),
+        )
+        self.invocations.append(invocation)
+        return invocation
+
+    def _live_on(self) -> None:
+        """Stay up until health over time can be judged."""
+        assert self.ready_at is not None
+        until = self.watch.began + self.ready_at + WHOLE_LIFE
+        for _ in self.watch.wait(until + 30, "enough pings to judge its health"):
+            healthy = [ping for ping in self.pings if ping.at >= self.ready_at]
+            if time.monotonic() >= until and len(healthy) >= WHOLE_LIFE_PINGS:
+                return
+
+    # --- the end
+
+    def _stop(self) -> None:
+        """SIGTERM, a wait, SIGKILL; or the note that the server ended before it was asked to."""
+        container, watch = self.watch.container, self.watch
+        if container.exited.is_set():
+            watch.note_exit()
+            return
+        at = watch.now()
+        watch.event("SIGTERM")
+        container.signal("SIGTERM")
+        begin = time.monotonic()
+        for _ in watch.wait(begin + self._limits.stop, "the server to end after SIGTERM", pace=1.0):
+            pass
+        killed = not container.exited.is_set()
+        outlived = None
+        if killed:
+            inside = watch.stage.engine.inside
+            if inside is not None:
+                outlived = tuple(one for one in inside.listeners(container) if one.port == 8080)
+            watch.event("SIGKILL")
+            container.signal("SIGKILL")
+            container.exited.wait(10)
+        self.stop = Stop(
+            at=at,
+            seconds=round(time.monotonic() - begin, 4),
+            limit=self._limits.stop,
+            killed=killed,
+            listeners=outlived,
+        )
+        watch.ended = "killed" if killed else "stopped"
+        watch.event(f"exit {container.exit_code()}")
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 4)
+
+
+def _text_headers(answer: Answer) -> tuple[tuple[str, str], ...]:
+    """At most 100 headers; a value over 8 KB is cut, its length is what matters then."""
+    return tuple((name[:256], value[:8192]) for name, value in answer.headers[:100])

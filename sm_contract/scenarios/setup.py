@@ -1,0 +1,188 @@
+"""The set-ups of the runs: the full one, the bare one, and the bare one with a single change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from sm_contract import changes
+from sm_contract.candidate import Given
+from sm_contract.record import INFERENCE, TRAINING
+
+INNOCUOUS = {"SM_CONTRACT_PROBE": "1", "LOG_FORMAT": "plain", "EMPTY_SETTING": ""}
+CAPABILITIES = (
+    "AUDIT_CONTROL AUDIT_READ BLOCK_SUSPEND DAC_READ_SEARCH IPC_LOCK IPC_OWNER LEASE LINUX_IMMUTABLE MAC_ADMIN "
+    "MAC_OVERRIDE NET_ADMIN NET_BROADCAST SYSLOG SYS_BOOT SYS_NICE SYS_PACCT SYS_PTRACE SYS_RAWIO SYS_RESOURCE "
+    "SYS_TIME SYS_TTY_CONFIG WAKE_ALARM"
+)
+FAKE_CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    "AWS_SESSION_TOKEN": "sm-contract",
+}
+TOOLKIT_VARIABLES = {
+    "SM_MODEL_DIR": "/opt/ml/model",
+    "SM_INPUT_DIR": "/opt/ml/input",
+    "SM_INPUT_CONFIG_DIR": "/opt/ml/input/config",
+    "SM_OUTPUT_DIR": "/opt/ml/output",
+    "SM_OUTPUT_DATA_DIR": "/opt/ml/output/data",
+    "SM_CURRENT_HOST": "algo-1",
+    "SM_HOSTS": '["algo-1"]',
+    "SM_NUM_CPUS": "2",
+    "SM_NUM_GPUS": "0",
+    "SM_LOG_LEVEL": "20",
+    "SM_USER_ARGS": "[]",
+    "SM_HPS": "{}",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """How one container is run. Everything not said is as the platform has it."""
+
+    name: str
+    role: str
+    base: str = ""
+    change: str = ""
+    conditions: tuple[str, ...] = ()
+    own_command: bool = False
+    network: str = "ordinary"
+    hostname: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
+    terminal: bool = False
+    capabilities: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+    seccomp: bool = True
+    privileged: bool = False
+    mounted: bool = True  # volumes over what the image holds below /opt/ml
+    hide: tuple[str, ...] = ()  # further folders hidden by an empty volume
+    read_only: bool = False  # the inputs: the input tree of a training, the model of a server
+    # of a training
+    hyperparameters: dict[str, object] = field(default_factory=dict)
+    channels: tuple[str, ...] = ()
+    content_types: bool = False
+    checkpoint: str = ""  # "", "empty", "file"
+    resource_config: bool = True
+    wrong_case: bool = False
+    data: str = "good"  # "good", "random", "pipes"
+    kill_child: bool = False
+    # of a server
+    model: str = "given"  # "given", "empty", "used", "file"
+    thorough: bool = False  # all kinds of invocations, and a life long enough to judge its health
+
+
+def train_bare(given: Given, name: str = "train.bare") -> Setup:
+    """Everything optional absent; an ordinary network."""
+    required = {key: given.hyperparameters[key] for key in given.required_hyperparameters}
+    return Setup(
+        name=name,
+        role=TRAINING,
+        conditions=("nothing optional", "ordinary network"),
+        hyperparameters=dict(required),
+        channels=tuple(name for name, channel in given.channels.items() if channel.required),
+    )
+
+
+def train_full(given: Given) -> Setup:
+    """Everything legal present; isolated, no credentials, inputs read-only."""
+    return Setup(
+        name="train.full",
+        role=TRAINING,
+        conditions=("everything optional", "isolated", "no credentials", "read-only input"),
+        network="internal",
+        environment={**INNOCUOUS, **given.environment},
+        read_only=True,
+        hyperparameters=dict(given.hyperparameters),
+        channels=tuple(given.channels),
+        content_types=True,
+        checkpoint="empty",
+    )
+
+
+def train_provided(given: Given, name: str) -> Setup:
+    """What the owner declares, on an ordinary network: the ground of the runs that are meant to fail."""
+    return replace(train_full(given), name=name, conditions=(), network="ordinary", read_only=False, checkpoint="")
+
+
+def serve_bare(given: Given, name: str = "serve.bare") -> Setup:
+    return Setup(
+        name=name,
+        role=INFERENCE,
+        conditions=("nothing optional", "ordinary network"),
+        thorough=name == "serve.bare",
+    )
+
+
+def serve_full(given: Given) -> Setup:
+    return Setup(
+        name="serve.full",
+        role=INFERENCE,
+        conditions=("everything optional", "isolated", "no credentials", "read-only model"),
+        network="internal",
+        hostname="model.aws.local",
+        environment={**INNOCUOUS, **given.serving_environment},
+        read_only=True,
+        thorough=True,
+    )
+
+
+def vary(setup: Setup, change: str, given: Given, hidden: tuple[str, ...] = ()) -> Setup:
+    """A follow-up: ``setup`` with exactly one change."""
+    serving = setup.role == INFERENCE
+    environment = given.serving_environment if serving else given.environment
+    changed: dict[str, dict[str, object]] = {
+        changes.ISOLATED: {"network": "internal"},
+        changes.NO_NETWORK: {"network": "none"},
+        changes.READ_ONLY_INPUT: {"read_only": True},
+        changes.READ_ONLY_MODEL: {"read_only": True},
+        changes.HYPERPARAMETERS: {"hyperparameters": dict(given.hyperparameters)},
+        changes.CONTENT_TYPE: {"content_types": True},
+        changes.ENVIRONMENT: {"environment": {**INNOCUOUS, **environment}},
+        changes.OPTIONAL_CHANNELS: {"channels": tuple(given.channels)},
+        changes.CHECKPOINT_DIRECTORY: {"checkpoint": "empty"},
+        changes.HOST_NAME: {"hostname": "model.aws.local"},
+        changes.HOST_ALGO_1: {"hostname": "algo-1"},
+        changes.USED_MODEL: {"model": "used"},
+        changes.A_MODEL_FILE: {"model": "file"},
+        changes.TERMINAL: {"terminal": True},
+        changes.CAPABILITIES: {"capabilities": tuple(CAPABILITIES.split())},
+        changes.SYS_ADMIN: {"capabilities": ("SYS_ADMIN",)},
+        changes.FUSE: {"capabilities": ("SYS_ADMIN",), "devices": ("/dev/fuse",), "seccomp": False},
+        changes.PRIVILEGED: {"privileged": True},
+        changes.CREDENTIALS: {"environment": {**setup.environment, **FAKE_CREDENTIALS}},
+        changes.SM_VARIABLES: {"environment": {**setup.environment, **_toolkit_variables(given)}},
+        changes.WRONG_CASE: {"wrong_case": True},
+        changes.TYPED_HYPERPARAMETERS: {"hyperparameters": typed(given.hyperparameters)},
+        changes.NO_RESOURCE_CONFIG: {"resource_config": False},
+        changes.A_CHECKPOINT: {"checkpoint": "file"},
+        changes.UNMOUNTED: {"mounted": False},
+        changes.OWN_COMMAND: {"own_command": True},
+        changes.HIDDEN: {"hide": hidden},
+        changes.TRAINED_CONTAINER: {},
+    }
+    name = f"{setup.name}+{change}"
+    return replace(setup, name=name, base=setup.name, change=change, **changed[change])  # type: ignore[arg-type]
+
+
+def alone(setup: Setup) -> Setup:
+    """The same once more, with nothing of ours beside it."""
+    return replace(setup, name=f"{setup.name}@alone")
+
+
+def typed(hyperparameters: dict[str, str]) -> dict[str, object]:
+    """The values as numbers and booleans, as a program that forgets to convert them expects."""
+    return {key: _typed(value) for key, value in hyperparameters.items()}
+
+
+def _typed(value: str) -> object:
+    for convert in (int, float):
+        try:
+            return convert(value)
+        except ValueError:
+            continue
+    return {"true": True, "false": False}.get(value.lower(), value)
+
+
+def _toolkit_variables(given: Given) -> dict[str, str]:
+    channels = {f"SM_CHANNEL_{name.upper()}": f"/opt/ml/input/data/{name}" for name in given.channels}
+    values = {f"SM_HP_{name.upper()}": value for name, value in given.hyperparameters.items()}
+    return {**TOOLKIT_VARIABLES, **channels, **values}
