@@ -7,7 +7,7 @@ where training makes it. Within a strand, first runs go side by side, follow-ups
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -276,7 +276,7 @@ class Plan:
         self._volumes.callback(stage.engine.remove_volume, volume)
         return volume
 
-    def _side_by_side(self, runs: list[Callable[[], object]] | list[Callable[[], None]]) -> None:
+    def _side_by_side(self, runs: Sequence[Callable[[], object]]) -> None:
         if not runs:
             return
         with ThreadPoolExecutor(len(runs)) as pool:

@@ -54,20 +54,15 @@ def _by_answer(word: str, image: ImageFacts, answer: Life | None) -> RoleFact:
     return _found(None, f"`{word}` {end}, and nothing shows whether the image knows the word")
 
 
+UNKNOWN = (
+    r"(invalid choice|unrecognized arguments?|unknown (sub)?command|unexpected (extra )?argument)[^\n]*{word}",
+    r"(no such command|not a valid (sub)?command)[^\n]*{word}",
+    r"{word}[^\n]*(is not a|not a valid) (sub)?command",
+)
+
+
 def _names_as_unknown(word: str, log: str) -> bool:
-    named = rf"[\"'`]?\b{word}\b[\"'`]?"
-    return bool(
-        re.search(
-            rf"(invalid choice|unrecognized arguments?|unknown (sub)?command|unexpected (extra )?argument)[^\n]*{named}",
-            log,
-            re.I,
-        )
-        or re.search(
-            rf"(no such command|not a valid (sub)?command)[^\n]*{named}|{named}[^\n]*(is not a|not a valid) (sub)?command",
-            log,
-            re.I,
-        )
-    )
+    return any(re.search(pattern.format(word=rf"\b{word}\b"), log, re.IGNORECASE) for pattern in UNKNOWN)
 
 
 def _line_with(word: str, log: str) -> str:
