@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import sm_contract.contract
@@ -20,6 +20,7 @@ from sm_contract.engine.protocol import Engine, EngineError, EngineMissing
 from sm_contract.image.facts import Examined, examine
 from sm_contract.journal import JournalWriter, read_journal
 from sm_contract.judge import Judge
+from sm_contract.options import Options, Subject
 from sm_contract.platform.limits import Limits
 from sm_contract.record import Life, ModelFacts, Record
 from sm_contract.requirement import registry
@@ -29,44 +30,29 @@ from sm_contract.scenarios.model import examine_model
 from sm_contract.scenarios.plan import Plan, runs_for
 from sm_contract.verdict import Judgement, Verdict
 
-
-@dataclass(frozen=True)
-class Subject:
-    """What is judged together: one image for both roles, or a pair."""
-
-    name: str  # as given; of a pair "TRAINING + INFERENCE"
-    training: str
-    inference: str
-
-    @property
-    def pair(self) -> bool:
-        return self.training != self.inference
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What the options say, as far as a run needs to know."""
-
-    limits: Limits = field(default_factory=Limits)
-    profile: str | None = None
-    engine_url: str | None = None
-    keep: bool = False  # containers of failed lives are kept
-    memory: int | None = None  # bytes a container; None: by the machine's size
-    processes: int | None = None
-    log_bytes: int = 64 * 1024 * 1024
-    journal: Path | None = None  # judge this instead of running anything
-    waiting: Callable[[str, str, float, float], None] = lambda *_: None
-    done: Callable[[str], None] = lambda _: None
+LOG_BYTES = 64 * 1024 * 1024  # kept of one container's log
 
 
 class Run:
     """Everything between the options and the verdicts. Thread-safe for ``close``."""
 
-    def __init__(self, subjects: Iterable[Subject], declaration: Declaration | None, settings: Settings) -> None:
+    def __init__(
+        self,
+        options: Options,
+        declaration: Declaration | None = None,
+        *,
+        waiting: Callable[[str, str, float, float], None] = lambda *_: None,
+        done: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """``waiting(name, what, since, until)`` and ``done(name)`` are called, from any thread, as lives go on."""
         sm_contract.contract.load()
-        self.subjects = {subject.name: subject for subject in subjects}
+        self.subjects = {subject.label: subject for subject in options.subjects}
         self.declaration = declaration
-        self.settings = settings
+        self.options = options
+        self.limits = Limits(
+            **{name: getattr(options.limits, name) for name in ("start", "ping", "invoke", "stop", "train", "idle")}
+        )
+        self._waiting, self._done = waiting, done
         self.records: dict[str, Record] = {}
         self.faults: list[str] = []  # tracebacks of scenarios that broke by a fault of ours
         self.engine: Engine | None = None
@@ -86,7 +72,7 @@ class Run:
     @property
     def journal(self) -> Path:
         """The journal as far as it is written; it goes with ``close``."""
-        return self.settings.journal or self._folder / "journal.jsonl"
+        return self.options.judge or self._folder / "journal.jsonl"
 
     def prepare(self, ids: Iterable[str]) -> None:
         """Look at every image and carry out what these requirements need. Call it once, before any verdict.
@@ -94,15 +80,15 @@ class Run:
         Raises BadImage, ImageUnknown, EngineMissing, EngineLost, EngineFull, JournalError.
         """
         wanted = [id for id in ids if id in registry()]
-        if self.settings.journal is not None:
-            self._read_back(self.settings.journal)
+        if self.options.judge is not None:
+            self._read_back(self.options.judge)
             return
         self._writer = JournalWriter(self.journal.open("w", encoding="utf-8"))
         data = given(self.declaration)
         for subject in self.subjects.values():
             began = time.monotonic()
             self._carry_out(subject, data, runs_for(wanted))
-            self.durations[subject.name] = time.monotonic() - began
+            self.durations[subject.label] = time.monotonic() - began
 
     def judgement(self, subject: str, id: str) -> Judgement:
         """The verdict on one requirement for one subject."""
@@ -119,7 +105,7 @@ class Run:
         if subject not in self._judges:
             waivers = self.declaration.waivers if self.declaration else ()
             record = self.records[subject]
-            self._judges[subject] = Judge(record, profile=self.settings.profile, waivers=waivers)
+            self._judges[subject] = Judge(record, profile=self.options.profile, waivers=waivers)
         return self._judges[subject]
 
     def close(self, *, interrupted: bool = False) -> None:
@@ -149,14 +135,14 @@ class Run:
         model = examine_model(data.model, data.model_name) if data.model else ModelFacts(source="none")
         record = Record(
             image=inference.facts,
-            training_image=training.facts if subject.pair else None,
+            training_image=training.facts if subject.training_image else None,
             candidate=data.facts(),
             model=model,
             engine=self._engine_facts(),
             emulated=self._emulated(inference),
             unstartable=self._unstartable(training, inference, missing),
         )
-        self.records[subject.name] = record
+        self.records[subject.label] = record
         startable = self.engine is not None and not record.unstartable
         plan = Plan(
             given=data,
@@ -167,7 +153,7 @@ class Run:
             serving_image=inference.facts,
             model=model,
         )
-        self._plans[subject.name] = plan
+        self._plans[subject.label] = plan
         try:
             self._in_background(plan.carry_out)
         except Closed:
@@ -180,11 +166,11 @@ class Run:
             self._keep(subject, plan)
 
     def _keep(self, subject: Subject, plan: Plan) -> None:
-        record = replace(self.records[subject.name], roles=dict(plan.roles), model=plan.model, lives=dict(plan.lives))
-        self.records[subject.name] = record
+        record = replace(self.records[subject.label], roles=dict(plan.roles), model=plan.model, lives=dict(plan.lives))
+        self.records[subject.label] = record
         with self._writing:
             if self._writer is not None:
-                self._writer.record(subject.name, record)
+                self._writer.record(subject.label, record)
 
     def _in_background(self, work: Callable[[], None]) -> None:
         """Carry on in a thread, so that Ctrl-C reaches the main one at once and ends every life."""
@@ -201,25 +187,25 @@ class Run:
     def _open_engine(self, data: Given) -> EngineMissing | None:
         if self.engine is not None:
             return None
-        limits = self.settings.limits
+        limits = self.limits
         upper = len(self.subjects) * (20 * (limits.train + limits.start + limits.stop) + 600)
         try:
-            self.engine = open_engine(self.settings.engine_url, deadline_seconds=upper, keep=self.settings.keep)
+            self.engine = open_engine(self.options.engine, deadline_seconds=upper, keep=self.options.keep != "never")
         except EngineMissing as error:
             return error
         return None
 
     def _examine(self, subject: Subject, data: Given, missing: EngineMissing | None) -> tuple[Examined, Examined]:
-        inference = examine(subject.inference, self.engine, data.architecture, missing)
-        if not subject.pair:
+        inference = examine(subject.image, self.engine, data.architecture, missing)
+        if subject.training_image is None:
             return inference, inference
-        return examine(subject.training, self.engine, data.architecture, missing), inference
+        return examine(subject.training_image, self.engine, data.architecture, missing), inference
 
     def _stage(self, subject: Subject, examined: Examined) -> Stage:
         assert self.engine is not None
         facts = self.engine.facts
         slots = max(2, facts.cpus)
-        memory = self.settings.memory
+        memory = self.options.memory
         if memory is None:
             memory = int(facts.memory * 0.8) // slots
         else:
@@ -229,20 +215,20 @@ class Run:
             engine=self.engine,
             machine=self._machine,
             image=examined.image_id(),
-            limits=self.settings.limits,
+            limits=self.limits,
             baked=examined.facts.baked,
             memory=memory,
-            processes=self.settings.processes or 2048 * facts.cpus,
-            log_bytes=self.settings.log_bytes,
-            waiting=self.settings.waiting,
-            done=self.settings.done,
+            processes=self.options.processes or 2048 * facts.cpus,
+            log_bytes=self.options.log_size or LOG_BYTES,
+            waiting=self._waiting,
+            done=self._done,
             recorded=lambda life: self._recorded(subject, life),
         )
 
     def _recorded(self, subject: Subject, life: Life) -> None:
         with self._writing:
             if self._writer is not None:
-                self._writer.life(subject.name, life)
+                self._writer.life(subject.label, life)
 
     def _engine_facts(self) -> dict[str, str]:
         if self.engine is None:
@@ -275,4 +261,4 @@ class Run:
         journal = read_journal(path)
         self.complete = journal.complete
         self.records = journal.records
-        self.subjects = {name: Subject(name, name, name) for name in journal.records}
+        self.subjects = {name: Subject(label=name, image=name) for name in journal.records}
