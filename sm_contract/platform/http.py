@@ -74,6 +74,8 @@ def exchange(
             head = head or chunk[: HEAD * 4]
             if count > BODY_LIMIT:
                 raise http.client.IncompleteRead(b"")
+        if response.length:  # what Content-Length promised and never came
+            raise http.client.IncompleteRead(b"", response.length)
         return Answer(
             seconds=time.monotonic() - begin,
             connect_seconds=connected,

@@ -1,0 +1,185 @@
+"""The emulated platform: what it writes fits its schemas, what it asks and says is as documented."""
+
+from __future__ import annotations
+
+import json
+import socket
+import tarfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sm_contract.platform import config, invoke
+from sm_contract.platform.http import Answer, exchange, first_bytes
+from sm_contract.platform.tree import Member, directory, folder, members, tar_stream
+from sm_contract.resources import resource
+
+channel_names = st.from_regex(r"[A-Za-z0-9.\-_]{1,64}", fullmatch=True)
+content_types = st.none() | st.text(st.characters(codec="ascii", min_codepoint=33), min_size=1, max_size=256)
+
+
+@given(
+    st.dictionaries(st.text(min_size=1, max_size=256), st.text(max_size=2500), max_size=5),
+    st.dictionaries(channel_names, content_types, max_size=20),
+)
+def test_config_files_fit_their_schemas(hyperparameters: dict[str, str], channels: dict[str, str | None]) -> None:
+    written = {m.path: m.data for m in config.config_files(hyperparameters, channels) if m.kind == "file"}
+    assert set(written) == {f"config/{n}.json" for n in ("hyperparameters", "inputdataconfig", "resourceconfig")}
+    for path, data in written.items():
+        schema = json.loads(resource("schemas", f"{Path(path).stem}.schema.json").read_text())
+        jsonschema.validate(json.loads(data), schema)
+    assert json.loads(written["config/hyperparameters.json"]) == hyperparameters
+
+
+def test_a_channel_without_content_type_has_no_such_key() -> None:
+    assert "ContentType" not in config.input_data_config({"training": None})["training"]
+    assert config.input_data_config({"training": "text/csv"})["training"]["ContentType"] == "text/csv"
+
+
+def test_the_job_environment_is_the_users_and_two_names() -> None:
+    assert set(config.job_environment({"A": "1"})) == {"A", "TRAINING_JOB_NAME", "TRAINING_JOB_ARN"}
+
+
+@pytest.mark.parametrize(
+    ("failure", "code", "words"),
+    [
+        ("bad data", 1, "AlgorithmError: bad data, exit code: 1"),
+        (None, 137, "AlgorithmError: , exit code: 137"),
+    ],
+)
+def test_the_failure_reason_has_the_platforms_words(failure: str | None, code: int, words: str) -> None:
+    assert config.failure_reason(failure, code) == words
+    assert len(config.failure_reason("x" * 5000, 1)) == 1024
+
+
+def test_custom_attributes_are_1024_visible_characters() -> None:
+    (value,) = invoke.custom_attributes().values()
+    assert len(value) == 1024
+    assert all(33 <= ord(c) <= 126 for c in value)
+    assert set('",;=') <= set(value)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (Answer(seconds=1, status=204), "200 with the body"),
+        (Answer(seconds=1, status=400, body_head="no"), 'Received client error (400) from primary with message "no"'),
+        (Answer(seconds=1, status=503), "Received server error (503) from primary"),
+        (Answer(seconds=60, error="timed out"), "timed out while waiting for a response from container primary"),
+        (Answer(seconds=0, error="reset"), "could not get a response from the primary container"),
+        (Answer(seconds=0, status=200, error="broken off"), "could not load the entire response body"),
+    ],
+)
+def test_what_the_caller_sees(answer: Answer, words: str) -> None:
+    assert words in invoke.client_sees(answer)
+
+
+def test_a_tree_survives_the_archive(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "a.bin").write_bytes(b"x" * 1000)
+    (tmp_path / "link").symlink_to(tmp_path / "deep" / "a.bin")
+    tree = [directory("data"), *folder(tmp_path, "data/c"), Member(path="pipe", kind="fifo")]
+    found = {info.name: (info, content and content.read()) for info, content in members(tar_stream(tree, mtime=7))}
+    assert found["data/c/deep/a.bin"][1] == found["data/c/link"][1] == b"x" * 1000
+    assert found["pipe"][0].type == tarfile.FIFOTYPE
+    assert {info.uid for info, _ in found.values()} == {0}
+    assert found["data"][0].mode == 0o755
+    assert found["data/c/link"][0].mtime == 7
+
+
+Handler = Callable[[socket.socket], None]
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Handler], Callable[[float], socket.socket]]]:
+    listeners: list[socket.socket] = []
+
+    def start(handler: Handler) -> Callable[[float], socket.socket]:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+
+        def accept() -> None:
+            conn, _ = listener.accept()
+            with conn:
+                handler(conn)
+
+        threading.Thread(target=accept, daemon=True).start()
+        return lambda limit: socket.create_connection(listener.getsockname(), limit)
+
+    yield start
+    for listener in listeners:
+        listener.close()
+
+
+def answering(data: bytes, seen: list[bytes] | None = None) -> Handler:
+    def handle(conn: socket.socket) -> None:
+        request = conn.recv(65536)
+        if seen is not None:
+            seen.append(request)
+        conn.sendall(data)
+
+    return handle
+
+
+def test_a_request_carries_exactly_the_given_headers(
+    serve: Callable[[Handler], Callable[[float], socket.socket]],
+) -> None:
+    seen: list[bytes] = []
+    connect = serve(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", seen))
+    answer = exchange(connect, "POST", "/invocations", headers={"Content-Type": "text/csv"}, body=b"1", limit=5)
+    assert (answer.status, answer.body_head, answer.error) == (200, "ok", "")
+    assert answer.connect_seconds is not None
+    assert answer.connect_seconds < answer.seconds
+    lines = seen[0].split(b"\r\n")
+    assert lines[0] == b"POST /invocations HTTP/1.1"
+    assert sorted(lines[1:-2]) == [b"Content-Length: 1", b"Content-Type: text/csv", b"Host: model.aws.local:8080"]
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "error"),
+    [
+        (b"", None, "closed"),
+        (b"\x15\x03\x03\x00\x02\x02\x16", None, "not HTTP"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", 200, "broken off"),
+        (b"HTTP/1.1 302 Found\r\nLocation: /ping/\r\nContent-Length: 0\r\n\r\n", 302, ""),
+    ],
+)
+def test_what_goes_wrong_gets_a_name(
+    serve: Callable[[Handler], Callable[[float], socket.socket]], data: bytes, status: int | None, error: str
+) -> None:
+    answer = exchange(serve(answering(data)), "GET", "/ping", headers={}, limit=5)
+    assert (answer.status, answer.error) == (status, error)
+
+
+def test_a_server_that_drips_bytes_does_not_stretch_the_limit(
+    serve: Callable[[Handler], Callable[[float], socket.socket]],
+) -> None:
+    def drip(conn: socket.socket) -> None:
+        conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        try:
+            for _ in range(100):
+                conn.sendall(b"x")
+                time.sleep(0.05)
+        except OSError:
+            pass
+
+    answer = exchange(serve(drip), "GET", "/ping", headers={}, limit=0.4)
+    assert answer.error == "timed out"
+    assert 0.35 < answer.seconds < 1.0
+
+
+def test_nobody_there_is_refused() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        address = gone.getsockname()
+    answer = exchange(lambda limit: socket.create_connection(address, limit), "GET", "/ping", headers={}, limit=2)
+    assert (answer.error, answer.connect_seconds) == ("refused", None)
+
+
+def test_first_bytes_are_shown_safely(serve: Callable[[Handler], Callable[[float], socket.socket]]) -> None:
+    assert first_bytes(serve(answering(b"\x15\x03\x1b[31m")), 2) == "\\x15\\x03\\x1b[31m"

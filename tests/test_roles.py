@@ -1,0 +1,67 @@
+"""Roles: absent only on positive evidence."""
+
+from __future__ import annotations
+
+import pytest
+
+from sm_contract.record import FileFact, ImageFacts, Life, LogLine, Program
+from sm_contract.scenarios.roles import decide
+
+SERVE = FileFact(path="/usr/bin/serve", real_path="/usr/bin/serve", kind="file", mode=0o755)
+
+
+def image(
+    entrypoint: tuple[str, ...] = (), *, knows: bool | None = None, on_path: bool = False, off: str = ""
+) -> ImageFacts:
+    program = Program(
+        word="serve",
+        argv=(*entrypoint, "serve"),
+        file=SERVE if on_path or entrypoint else None,
+        elsewhere=(off,) if off else (),
+        knows_word=knows,
+    )
+    return ImageFacts(
+        reference="i", source="engine", id="x", os="linux", architecture="amd64", entrypoint=entrypoint,
+        programs={"serve": program},
+    )  # fmt: skip
+
+
+def answer(*, code: int = 2, log: str = "", ended: str = "itself", ready: float | None = None) -> Life:
+    lines = tuple(LogLine(at=0, stream="stderr", text=text) for text in log.splitlines())
+    return Life(name="serve.bare", role="inference", exit_code=code, ended=ended, log=lines, ready_at=ready)
+
+
+PYTHON = ("python", "/opt/program/main.py")
+
+
+@pytest.mark.parametrize(
+    ("facts", "life", "claimed", "why"),
+    [
+        (image(), answer(), False, "no ENTRYPOINT and no `serve` on its PATH"),
+        (image(on_path=True), answer(code=1), True, "/usr/bin/serve is there"),
+        (image(off="/opt/program/serve"), answer(), None, "/opt/program/serve lies off its PATH"),
+        (
+            image(PYTHON),
+            answer(log="main.py: error: invalid choice: 'serve' (choose from 'train')"),
+            False,
+            "refuses the word",
+        ),
+        (image(PYTHON, knows=False), answer(log="usage: main.py [-h]"), False, "does not mention"),
+        (image(PYTHON), answer(log="usage: main.py [-h]"), None, "nothing shows"),
+        (image(PYTHON, knows=True), answer(code=1, log="Traceback"), True, "mentions `serve`"),
+        (image(PYTHON, knows=False), answer(code=1, log="Traceback"), None, "nothing shows"),
+        (image(PYTHON), answer(code=0), None, "nothing shows"),
+        (image(PYTHON), answer(ended="stopped", ready=0.3), True, "served when given"),
+        (image(PYTHON), answer(ended="serving"), False, "ignores the word"),
+    ],
+)
+def test_a_role_is_found_out(facts: ImageFacts, life: Life, claimed: bool | None, why: str) -> None:
+    fact = decide("inference", None, facts, [life])
+    assert (fact.claimed, fact.how) == (claimed, "found out")
+    assert why in fact.why
+
+
+@pytest.mark.parametrize(("declared", "claimed"), [(("training",), False), (("inference",), True)])
+def test_a_declaration_decides(declared: tuple[str, ...], claimed: bool) -> None:
+    fact = decide("inference", declared, image(), [answer()])
+    assert (fact.claimed, fact.how) == (claimed, "declared")
