@@ -1,0 +1,135 @@
+"""Which follow-ups are tried, which set-up each is, and when a life is measured again alone."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from sm_contract import changes
+from sm_contract.candidate import Channel, Given
+from sm_contract.platform.limits import Limits
+from sm_contract.record import FileFact, ImageFacts, Life, Listener, LogLine, ModelFacts, Ping, TrainingResult, TreeFile
+from sm_contract.scenarios.diagnosis import late, serving_follow_ups, training_follow_ups
+from sm_contract.scenarios.machine import Closed, Machine
+from sm_contract.scenarios.setup import serve_bare, train_bare, vary
+
+ALL = [value for name, value in vars(changes).items() if name.isupper()]
+GIVEN = Given(
+    declared=("channels", "requests"),
+    roles=("training", "inference"),
+    hyperparameters={"epochs": "3", "shuffle": "true", "name": "x"},
+    channels={
+        "training": Channel(path=Path("t"), content_type="text/csv"),
+        "validation": Channel(path=Path("v"), required=False),
+    },
+)
+IMAGE = ImageFacts(reference="i", source="engine", id="x", os="linux", architecture="amd64")
+GOOD = Life(name="train.bare", role="training", ended="itself", exit_code=0)
+DEAD = Life(name="train.bare", role="training", ended="itself", exit_code=1)
+UP = Life(name="serve.bare", role="inference", ended="stopped", ready_at=1.0, limits=Limits().in_force())
+DOWN = Life(name="serve.bare", role="inference", ended="itself", exit_code=1)
+
+
+def says(life: Life, text: str) -> Life:
+    return replace(life, log=(LogLine(at=0, stream="stderr", text=text),))
+
+
+@pytest.mark.parametrize("change", ALL)
+def test_a_follow_up_differs_by_exactly_one_change(change: str) -> None:
+    bare = serve_bare(GIVEN) if "model" in change or change == changes.HOST_NAME else train_bare(GIVEN)
+    varied = vary(bare, change, GIVEN, ("/opt/ml/assets",))
+    assert (varied.name, varied.base, varied.change) == (f"{bare.name}+{change}", bare.name, change)
+    differing = {f.name for f in fields(bare) if getattr(bare, f.name) != getattr(varied, f.name)}
+    differing -= {"name", "base", "change"}
+    if change in (changes.TRAINED_CONTAINER, changes.FUSE):
+        return  # the one takes another image, the other is three grants that are of no use alone
+    assert len(differing) == 1
+
+
+def test_values_are_typed_as_a_careless_program_expects() -> None:
+    varied = vary(train_bare(GIVEN), changes.TYPED_HYPERPARAMETERS, GIVEN)
+    assert varied.hyperparameters == {"epochs": 3, "shuffle": True, "name": "x"}
+
+
+def test_good_runs_need_no_follow_up() -> None:
+    assert training_follow_ups(GOOD, GOOD, GIVEN, IMAGE) == []
+    assert serving_follow_ups(UP, UP, GIVEN, IMAGE, ModelFacts(source="trained")) == []
+
+
+def test_what_only_the_full_run_breaks_is_added_to_the_bare_one() -> None:
+    tried = training_follow_ups(DEAD, GOOD, GIVEN, IMAGE)
+    assert tried[0] == changes.ISOLATED
+    assert changes.PRIVILEGED not in tried
+    tried = serving_follow_ups(DOWN, UP, GIVEN, IMAGE, ModelFacts(source="trained"))
+    assert set(tried) == {changes.ISOLATED, changes.READ_ONLY_MODEL, changes.HOST_NAME, changes.ENVIRONMENT}
+
+
+def test_the_log_decides_what_is_tried_first() -> None:
+    dead = says(DEAD, "KeyError: 'SM_MODEL_DIR'")
+    assert training_follow_ups(dead, dead, GIVEN, IMAGE)[0] == changes.SM_VARIABLES
+    dead = says(DOWN, "mount: Operation not permitted")
+    assert serving_follow_ups(dead, dead, GIVEN, IMAGE, ModelFacts(source="trained"))[0] == changes.CAPABILITIES
+
+
+def test_what_may_just_refuse_our_samples_is_not_tried_at_length() -> None:
+    ours = replace(GIVEN, declared=())
+    dead = says(DEAD, "ValueError: no column named price")
+    assert training_follow_ups(dead, dead, ours, IMAGE) == []
+    assert len(training_follow_ups(dead, dead, GIVEN, IMAGE)) > 8
+
+
+def test_work_that_was_done_needs_no_search_for_a_cause() -> None:
+    saved = TrainingResult(status="Failed", model=(TreeFile(path="m", kind="file"),))
+    dead = replace(DEAD, exit_code=3, result=saved)
+    assert training_follow_ups(dead, dead, GIVEN, IMAGE) == []
+
+
+def test_the_images_own_command_and_files_are_tried_where_there_are_any() -> None:
+    baked = FileFact(path="/opt/ml/model/w", real_path="/opt/ml/model/w", kind="file")
+    image = replace(IMAGE, cmd=("/opt/train.py",), baked=(baked,))
+    assert training_follow_ups(DEAD, DEAD, GIVEN, image)[:2] == [changes.OWN_COMMAND, changes.UNMOUNTED]
+
+
+@pytest.mark.parametrize(
+    ("life", "is_late"),
+    [
+        (UP, False),
+        (replace(UP, pings=(Ping(at=1, seconds=2.4, status=200, connect_seconds=0.01),)), True),
+        (replace(UP, pings=(Ping(at=1, seconds=0.4, status=200, connect_seconds=0.3),)), True),
+        (replace(UP, pings=(Ping(at=1, seconds=9, error="refused"),)), False),
+        (replace(UP, ready_at=None), True),
+        (replace(UP, ready_at=None, listeners=(Listener(address="0.0.0.0", port=5000),)), False),
+        (DOWN, False),
+    ],
+)
+def test_only_broken_time_limits_are_measured_again(life: Life, is_late: bool) -> None:
+    assert late(life) is is_late
+
+
+def test_a_life_alone_has_the_machine_to_itself() -> None:
+    machine = Machine(slots=2)
+    seen: list[int] = []
+
+    def live(alone: bool) -> None:
+        with machine.life(alone=alone) as neighbours:
+            time.sleep(0.05)
+        if alone:
+            seen.append(neighbours.most)
+
+    threads = [threading.Thread(target=live, args=(number % 3 == 0,)) for number in range(9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert seen == [0, 0, 0]
+
+
+def test_a_closed_machine_begins_no_life() -> None:
+    machine = Machine(slots=1)
+    machine.close()
+    with pytest.raises(Closed), machine.life():
+        pass
