@@ -85,6 +85,7 @@ class Run:
             return
         self._writer = JournalWriter(self.journal.open("w", encoding="utf-8"))
         data = given(self.declaration)
+        data = replace(data, roles=self.options.roles or data.roles)
         for subject in self.subjects.values():
             began = time.monotonic()
             self._carry_out(subject, data, runs_for(wanted))
