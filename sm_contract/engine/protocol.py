@@ -57,6 +57,7 @@ class Volume:
 class Network:
     kind: str  # "internal", "none", "ordinary"
     name: str  # the engine's name; "none" for kind none
+    gateway: str = ""  # its address on the engine's host
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +88,8 @@ class ContainerSpec:
     memory: int = 0  # bytes; 0: none. Swap is never added
     processes: int = 0  # 0: none
     log_bytes: int = 64 * 1024 * 1024  # how much of the log is kept
+    ports: tuple[int, ...] = (8080,)  # published on 127.0.0.1, only where its address cannot be reached
+    dns: tuple[str, ...] = ()  # resolvers; none: the engine's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +122,7 @@ class Container(Protocol):
         """Start it, begin the blocked wait. Raises StartError with the engine's words."""
 
     def follow(self, line: Callable[[float, str, str], None]) -> None:
-        """Call ``line(time.monotonic(), stream, text)`` for each log line from now on, in a thread; call before start."""
+        """Call ``line(time.monotonic(), stream, text)`` for each log line, in a thread; call before start."""
 
     def drained(self, timeout: float) -> bool:
         """Wait until the log was read to its end after the exit; False if it was not within ``timeout``."""

@@ -1,0 +1,200 @@
+"""The engine through docker-py: implements ``protocol.Engine``. Made by ``connect.open_engine``."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterable, Iterator
+
+from docker.errors import APIError, ImageNotFound
+
+from sm_contract.engine.container import DockerContainer, configuration
+from sm_contract.engine.files import ImageFiles
+from sm_contract.engine.images import Images
+from sm_contract.engine.inside import LinuxInside, inside_or_why
+from sm_contract.engine.link import TRANSPORT, Client, Link, says
+from sm_contract.engine.networks import Networks
+from sm_contract.engine.ownership import Session
+from sm_contract.engine.protocol import (
+    Container,
+    ContainerSpec,
+    EngineError,
+    EngineFacts,
+    FileSystem,
+    ImageUnknown,
+    Network,
+    StartError,
+    Volume,
+)
+from sm_contract.engine.removal import Swept, find, remove_session, sweep, untag
+from sm_contract.engine.volumes import Volumes
+from sm_contract.engine.watchdog import Watchdog
+
+CLOSE_SECONDS = 4.5
+CLOSE_CALL_SECONDS = 4.0
+
+
+class DockerEngine:
+    """One connection to an engine, and the owner of all that is made through it."""
+
+    def __init__(self, link: Link, facts: EngineFacts, *, deadline_seconds: float, keep: bool = False) -> None:
+        self.link = link
+        self.facts = facts
+        self.starts = 0
+        self.keep = keep  # may be changed until close()
+        self.session = Session.begin(deadline_seconds, keep)
+        self.watchdog = Watchdog(link.address, link.version, self.session.id)
+        self.networks = Networks(self)
+        self.images = Images(self)
+        self.volumes = Volumes(self)
+        self.inside: LinuxInside | None
+        self.inside, self.inside_needs = inside_or_why(facts, link.address)
+        self._files: dict[str, ImageFiles] = {}
+        self._pending: set[str] = set()  # names of what the engine is making just now
+        self._closing = False
+        self._closed = False
+        self._lock = threading.RLock()
+        self.swept = self._sweep()
+
+    def _sweep(self) -> Swept:
+        try:
+            return sweep(self._cleaner, self.session)
+        except (APIError, *TRANSPORT, OSError) as error:
+            return Swept(left=(f"the engine could not be swept: {error}",))
+
+    def _cleaner(self) -> Client:
+        """A client for removals only: ours may be in the middle of a call when a signal comes."""
+        return self.link.address.client(CLOSE_CALL_SECONDS, self.link.version)
+
+    # --- what is made ---
+
+    @contextlib.contextmanager
+    def making(self, kind: str, name: str) -> Iterator[None]:
+        """Around every creation: the watchdog hears of it first, and close() waits for it."""
+        if self._closing:
+            raise EngineError("this run is ending: nothing new is made")
+        self._pending.add(name)
+        self.watchdog.note("+", kind, name)
+        try:
+            yield
+        except APIError:
+            self.watchdog.note("-", kind, name)
+            raise
+        else:
+            self.watchdog.note("=", kind, name)
+        finally:
+            self._pending.discard(name)
+
+    def gone(self, name: str) -> None:
+        """Something of ours was removed before the end."""
+        self.watchdog.note("-", "", name)
+
+    def create(self, spec: ContainerSpec) -> Container:
+        """Make a container; StartError with the engine's words if it refuses this image or command."""
+        name = self.session.name(spec.purpose)
+        config = configuration(
+            spec,
+            self.session.labels(spec.purpose),
+            publish=self.networks.published,
+            podman=self.facts.name == "podman",
+        )
+        try:
+            with self.making("container", name), self.link.calls(f"making {name}") as api:
+                made = api.create_container_from_config(config, name)
+        except ImageNotFound as error:
+            if "no such image" in says(error).lower():
+                raise ImageUnknown(f"the image {spec.image} is not in the engine any more") from error
+            raise EngineError(f"the engine could not make {name}: {says(error)}") from error
+        except APIError as error:
+            if error.status_code == 409:  # a name taken twice is ours to answer for
+                raise EngineError(f"the engine could not make {name}: {says(error)}") from error
+            raise StartError(says(error)) from error
+        return DockerContainer(self, str(made["Id"]), name, spec)
+
+    def network(self, kind: str) -> Network:
+        """A network of the kind, made once per session and kind ("internal", "ordinary"; "none" is there)."""
+        return self.networks.get(kind)
+
+    def volume(self, purpose: str) -> Volume:
+        return self.volumes.make(purpose)
+
+    def remove_volume(self, volume: Volume) -> None:
+        self.volumes.remove(volume)
+
+    def fill(self, volume: Volume, image: str, tar: Iterable[bytes]) -> None:
+        """Unpack a tar stream into a volume, owner, mode and mtime exact, through a never-started helper."""
+        self.volumes.fill(volume, image, tar)
+
+    def read(self, volume: Volume, image: str) -> Iterator[bytes]:
+        """A volume's content as a tar stream (members below "./")."""
+        return self.volumes.read(volume, image)
+
+    # --- images ---
+
+    def tag(self) -> str:
+        """The next tag of ours: ``sm-contract/<session>:<n>``."""
+        return self.session.tag()
+
+    def resolve(self, reference: str) -> str:
+        """Tag, digest or id to the image id. Never pulls. Raises ImageUnknown."""
+        return self.images.resolve(reference)
+
+    def inspect(self, image: str) -> dict[str, object]:
+        """The engine's own description of an image id (docker's JSON)."""
+        return self.images.inspect(image)
+
+    def load(self, tar: Iterable[bytes]) -> str:
+        """Stream a docker archive in, whose only tag is ours; returns the image id."""
+        return self.images.load(tar)
+
+    def commit(self, container: Container) -> str:
+        """The stopped container's file system as an image of ours; returns its id."""
+        return self.images.commit(container)
+
+    def files(self, image: str) -> FileSystem:
+        """The merged file system of an image, through one never-started container."""
+        with self._lock:
+            if image not in self._files:
+                self._files[image] = ImageFiles(self, image)
+            return self._files[image]
+
+    def remove_tags(self, api: Client, image: str) -> None:
+        for thing in find(api, self.session.id):
+            if thing.kind == "image" and api.inspect_image(thing.id)["Id"] == image:
+                untag(api, thing.id)
+
+    # --- the end ---
+
+    def close(self) -> None:
+        """Remove all that is ours; safe to call twice, from a signal handler, and after a lost engine.
+
+        No lock is taken. What cannot be done in five seconds is left to the watchdog, which goes on
+        after us and says what remains.
+        """
+        if self._closed or os.getpid() != self.session.pid:  # a forked child owns nothing
+            return
+        self._closing = True
+        try:
+            if self.keep:
+                self._stop_all()
+                left: list[str] = []
+            else:
+                left = remove_session(
+                    self._cleaner, self.session.id, quiet=0, limit=CLOSE_SECONDS, expected=lambda: bool(self._pending)
+                )
+        except (APIError, *TRANSPORT, OSError):
+            left = ["?"]
+        self._closed = True
+        self.watchdog.release(clean=not left)
+
+    def _stop_all(self) -> None:
+        api = self._cleaner()
+        for thing in find(api, self.session.id):
+            if thing.kind == "container":
+                with contextlib.suppress(APIError):
+                    api.kill(thing.id)
+
+    def remains(self) -> list[str]:
+        """What is in the engine of this session, by kind and name."""
+        return [f"{thing.kind} {thing.name}" for thing in find(self._cleaner(), self.session.id)]

@@ -1,0 +1,113 @@
+"""For tests on a real engine: a tiny image made through its API, tar streams, and waits that are bounded."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import tarfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+BUSYBOX = Path("/usr/bin/busybox")
+TOOLS = (
+    "sh",
+    "sleep",
+    "cat",
+    "nc",
+    "id",
+    "ls",
+    "head",
+    "mkfifo",
+    "dd",
+    "yes",
+    "nslookup",
+    "wget",
+    "stat",
+    "test",
+    "awk",
+)
+
+
+def client() -> Any:
+    """The test's own view of the engine, skipping where there is none."""
+    try:
+        return docker.APIClient(version="1.40", timeout=60)
+    except docker.errors.DockerException as error:
+        pytest.skip(f"no engine: {error}")
+
+
+def member(name: str, data: bytes | None = b"", **fields: Any) -> tuple[tarfile.TarInfo, bytes]:
+    """A tar member; ``type``, ``mode``, ``uid`` … as fields."""
+    info = tarfile.TarInfo(name)
+    for field, value in {"mode": 0o644, "mtime": 1_600_000_000, **fields}.items():
+        setattr(info, field, value)
+    info.size = len(data or b"")
+    return info, data or b""
+
+
+def folder(name: str, **fields: Any) -> tuple[tarfile.TarInfo, bytes]:
+    return member(name, type=tarfile.DIRTYPE, **{"mode": 0o755, **fields})
+
+
+def tar(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for info, data in members:
+            archive.addfile(info, io.BytesIO(data) if info.isreg() else None)
+    return buffer.getvalue()
+
+
+def read_tar(chunks: Iterator[bytes]) -> dict[str, tarfile.TarInfo]:
+    with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+        return {info.name.removeprefix("./") or ".": info for info in archive}
+
+
+def busybox_tar(*extra: tuple[tarfile.TarInfo, bytes]) -> bytes:
+    if not BUSYBOX.exists():
+        pytest.skip("needs busybox-static")
+    links = [member(f"bin/{tool}", type=tarfile.SYMTYPE, linkname="busybox") for tool in TOOLS]
+    return tar(
+        folder("bin"),
+        member("bin/busybox", BUSYBOX.read_bytes(), mode=0o755),
+        *links,
+        folder("etc"),
+        member("etc/passwd", b"root:x:0:0::/:/bin/sh\nowner:x:1000:1000::/:/bin/sh\n"),
+        *extra,
+    )
+
+
+def import_image(api: Any, name: str, *extra: tuple[tarfile.TarInfo, bytes], changes: list[str] | None = None) -> str:
+    """An image of busybox and ``extra``; returns its id. The caller removes ``name``."""
+    api.import_image_from_data(busybox_tar(*extra), repository=name, tag="1", changes=changes)
+    return str(api.inspect_image(f"{name}:1")["Id"])
+
+
+def until(what: Callable[[], Any], seconds: float = 10.0, every: float = 0.05) -> Any:
+    """Wait for something to be true and return it."""
+    end = time.monotonic() + seconds
+    while not (found := what()):
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(every)
+    return found
+
+
+def things(api: Any, session: str) -> list[str]:
+    """Everything in the engine with a session's marks, asked of the docker command and not of the code under test."""
+    commands = (
+        ["ps", "-aq", "--filter", f"label=sm-contract.session={session}"],
+        ["network", "ls", "-q", "--filter", f"label=sm-contract.session={session}"],
+        ["volume", "ls", "-q", "--filter", f"label=sm-contract.session={session}"],
+        ["images", "-q", f"sm-contract/{session}"],
+        ["images", "-q", "--filter", f"label=sm-contract.session={session}"],
+    )
+    found = []
+    for command in commands:
+        output = subprocess.run(["docker", *command], capture_output=True, text=True, check=True).stdout
+        found += [f"{command[0]} {line}" for line in output.split()]
+    return found
