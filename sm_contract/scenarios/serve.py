@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from sm_contract.record import Invocation, Life, Listener, Ping, Stop
 from sm_contract.scenarios.life import Stage, Watch, watched
 from sm_contract.scenarios.setup import Setup
 
+UNOPENED = 0.3  # seconds for a connection before the port has ever opened
 CLOSED_PACE = 0.03  # seconds between pings until the port opens
 OPEN_PACE = 0.1  # from then until healthy
 HEALTHY_PACE = 0.2  # and afterwards
@@ -24,7 +26,7 @@ FLAPPING = 30  # pings after the first good one without a row: it will not becom
 WHOLE_LIFE = 5.0  # seconds of health that a thorough life shows at least
 WHOLE_LIFE_PINGS = 20
 BUSY = 2.0  # seconds of parallel invocations
-BUSY_EACH = 25  # invocations per sender at most
+BUSY_EACH = 50  # invocations per sender at most
 SLOW_PING = 5  # times the limit: how long a late answer is waited for, to tell late from never
 
 
@@ -54,6 +56,7 @@ class _Host:
     stop: Stop | None = None
     open_invocations: int = 0
     overlapped: bool = False  # an invocation was open at some time during the ping that is under way
+    under_load: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -101,9 +104,15 @@ class _Host:
         since_first_good = 0
         until = time.monotonic() + self._limits.start
         seen: set[str] = set()
-        waits = self.watch.wait(until, "the server to become healthy", pace=0)
-        for _ in waits:
-            ping = self._ping(connect, seen)
+        opened = False
+
+        def impatient(limit: float) -> socket.socket:
+            """Until the port opens nothing hangs on a connection that a dead container will never take."""
+            return connect(limit if opened else min(limit, UNOPENED))
+
+        for _ in self.watch.wait(until, "the server to become healthy", pace=0):
+            ping = self._ping(impatient, seen)
+            opened = opened or ping.connect_seconds is not None
             good = ping.ok(self._limits.ping)
             row = row + 1 if good else 0
             since_first_good += 1 if good or since_first_good else 0
@@ -120,7 +129,7 @@ class _Host:
     def _ping(self, connect: Connect, seen: set[str]) -> Ping:
         at = self.watch.now()
         with self._lock:
-            self.overlapped = self.open_invocations > 0
+            self.overlapped = self.under_load or self.open_invocations > 0
         answer = exchange(connect, "GET", "/ping", headers={}, limit=SLOW_PING * self._limits.ping)
         ping = Ping(
             at=at,
@@ -199,9 +208,11 @@ class _Host:
                 if time.monotonic() > until or self.watch.container.exited.is_set():
                     return
 
+        self.under_load = True
         with ThreadPoolExecutor(self.given.concurrency) as pool:
             for sender in [pool.submit(send) for _ in range(self.given.concurrency)]:
                 sender.result()
+        self.under_load = False
 
     def _invoke(self, connect: Connect, name: str, number: int, more: dict[str, str] | None = None) -> Invocation:
         self.watch.check_open()
