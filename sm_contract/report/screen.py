@@ -1,0 +1,150 @@
+"""One broken requirement, on one screen: what, why, what the cloud would say, how to mend it, how to see it again."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from sm_contract.record import Event, Life
+from sm_contract.report.cloud import cloud_words
+from sm_contract.report.text import Line, Page, plural, width_of
+from sm_contract.result import ImageResult
+from sm_contract.verdict import Judgement
+
+LOG_LINES = 6
+LIVES_SHOWN = 2  # the life that went wrong, and the one beside it that did not
+MOST = 5  # lines of a text that an image may have filled
+_MOMENTS = 12
+
+
+def failure(
+    judgement: Judgement, result: ImageResult, page: Page, *, number: int, of: int, options: Sequence[str] = ()
+) -> list[Line]:
+    """The screen of one failure. ``options`` are those of this run that another one needs to see it again."""
+    title = f"{number} of {of} {page.mark('──')} {judgement.id}"
+    return [
+        page.rule(title, "red bold"),
+        *_what(judgement, page),
+        ((("", ""),)),
+        *page.row("expected", judgement.expected, most=MOST),
+        *page.row("observed", judgement.observed, style="bold", most=MOST),
+        *(page.row("because", judgement.because, most=MOST) if judgement.because else []),
+        *_cloud(judgement, result, page),
+        *page.row("fix", judgement.fix, style="green", most=MOST),
+        ((("", ""),)),
+        *_lives(judgement, result, page),
+        *_sources(judgement, page),
+        *page.beside("again", rerun(result, judgement.id, page, options), style="cyan"),
+    ]
+
+
+def warning(judgement: Judgement, result: ImageResult, page: Page) -> list[Line]:
+    """A warning or a note in a few lines."""
+    return [
+        ((" ", ""), (judgement.id, "yellow bold"), (f"  {judgement.level}", "light")),
+        *page.row("", judgement.title, most=2),
+        *page.row("observed", judgement.observed, most=3),
+        *page.row("fix", judgement.fix, style="green", most=3),
+        *_sources(judgement, page)[:1],
+    ]
+
+
+def rerun(result: ImageResult, id: str, page: Page, options: Sequence[str] = ()) -> list[str]:
+    """The command that judges one requirement again, in lines that can be copied together."""
+    pair = result.record.training_image
+    images = [f"--image={shlex.quote(result.reference)}"]
+    if pair is not None:
+        images = [
+            f"--training-image={shlex.quote(pair.reference)}",
+            f"--inference-image={shlex.quote(result.reference)}",
+        ]
+    lines = ["pytest"]
+    for word in (*images, *options, f"--sm-only={id}"):
+        text = page.safe(word)
+        if width_of(lines[-1]) + width_of(text) + 16 <= page.width or lines[-1].strip() in ("pytest", ""):
+            lines[-1] += f" {text}"
+        else:
+            lines[-1] += " \\"
+            lines.append(f"  {text}")
+    return lines
+
+
+def bad_life(judgement: Judgement, result: ImageResult) -> Life | None:
+    """The life to show of those a verdict rests on: the first that went wrong, else the first."""
+    lives = _shown_lives(judgement, result)
+    return lives[0] if lives else None
+
+
+def _shown_lives(judgement: Judgement, result: ImageResult) -> list[Life]:
+    lives = [result.record.lives[name] for name in judgement.lives if name in result.record.lives]
+    return sorted(lives, key=lambda life: life.good)
+
+
+def _what(judgement: Judgement, page: Page) -> list[Line]:
+    what = f"{judgement.level} {page.mark('·')} {judgement.title}"
+    lines = page.row("", what, style="bold", column=1)
+    if judgement.evidence_class not in ("DOC", "DERIVED", ""):
+        lines += page.row("", f"rests on {judgement.evidence_class}: it warns and never fails", column=1)
+    return lines
+
+
+def _cloud(judgement: Judgement, result: ImageResult, page: Page) -> list[Line]:
+    words = cloud_words(judgement, result.record)
+    if not words:
+        return []
+    return page.row("in the cloud", f"SageMaker would say: {words}", style="purple", most=MOST, column=14)
+
+
+def _sources(judgement: Judgement, page: Page) -> list[Line]:
+    lines: list[Line] = []
+    for label, url in zip(("source", *[""] * len(judgement.sources)), judgement.sources, strict=False):
+        lines += page.row(label, url, style="light")
+    return lines
+
+
+def _lives(judgement: Judgement, result: ImageResult, page: Page) -> Iterator[Line]:
+    lives = _shown_lives(judgement, result)
+    for life in lives[:LIVES_SHOWN] if lives and lives[0].good is False else lives[:1]:
+        yield from _timeline(life, page)
+    if lives:
+        yield from _log(lives[0], page)
+    elif judgement.evidence:
+        for position, text in enumerate(judgement.evidence[:3]):
+            yield from page.row("evidence" if not position else "", text, most=2)
+
+
+def _timeline(life: Life, page: Page) -> Iterator[Line]:
+    label = f"{life.name}, {life.role} on {life.network} network" if life.network else life.name
+    yield from page.row("timeline", label, style="light")
+    yield from page.items("", moments(life.events), between=" ─ ")
+
+
+def moments(events: Sequence[Event]) -> list[str]:
+    """The events of a life, repeated ones counted, the middle of a long row left out."""
+    texts = []
+    for what, group in groupby(events, key=lambda event: event.what):
+        several = list(group)
+        count = f" x{len(several)} to {several[-1].at:.2f}" if len(several) > 1 else ""
+        texts.append(f"{several[0].at:.2f} {what}{count}")
+    if len(texts) > _MOMENTS:
+        left_out = len(texts) - _MOMENTS
+        texts[_MOMENTS // 2 : -_MOMENTS // 2] = [f"… {left_out} more …"]
+    return texts
+
+
+def _log(life: Life, page: Page) -> Iterator[Line]:
+    tail = life.log[-LOG_LINES:]
+    if not tail:
+        yield from page.row("log", "empty", style="light")
+        return
+    told = f"last {len(tail)} of {plural(len(life.log), 'line')}" if len(life.log) > len(tail) else "all of it"
+    if life.stop is not None and not any(line.at > life.stop.at for line in life.log):
+        told += ", none after SIGTERM"
+    if life.log_cut:
+        told += ", cut at our limit"
+    yield from page.row("log", told, style="light")
+    bar = page.mark("│")
+    for line in tail:
+        text = page.clipped(f"{line.at:7.2f} {line.text}", page.width - 6)
+        yield ((f"   {bar} ", "light"), (text, "red" if line.stream == "stderr" else ""))

@@ -1,0 +1,208 @@
+"""The end of a run: what is broken, what could not be seen, the eight counts, and the conclusion per role."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from sm_contract.report.screen import failure, warning
+from sm_contract.report.text import Line, Page, duration, plural
+from sm_contract.result import NOT_BUILT, Conclusion, ImageResult, RoleResult
+from sm_contract.verdict import Judgement, Verdict
+
+_STYLES = {
+    Verdict.PASSED: "green",
+    Verdict.FAILED: "red bold",
+    Verdict.WARNED: "yellow",
+    Verdict.NOTED: "cyan",
+    Verdict.WAIVED: "purple",
+    Verdict.NOT_TESTABLE: "yellow",
+}
+_CONCLUSIONS = {
+    Conclusion.CONFORMANT: ("✔", "green bold"),
+    Conclusion.WITH_WAIVERS: ("w", "purple bold"),
+    Conclusion.NOT_CONFORMANT: ("✘", "red bold"),
+    Conclusion.PARTIAL: ("?", "yellow bold"),
+}
+_BLANK: Line = (("", ""),)
+_FAULT_LINES = 15
+
+
+def summary(result: ImageResult, page: Page, *, reports: Sequence[str] = (), options: Sequence[str] = ()) -> list[Line]:
+    """Everything below the line per requirement."""
+    return [
+        *_failures(result, page, options),
+        *_faults(result, page),
+        *_warnings(result, page),
+        *_waived(result, page),
+        *_blocked(result, page),
+        *_not_testable(result, page),
+        _BLANK,
+        page.rule("summary"),
+        *_counts(result, page),
+        _BLANK,
+        *(line for role in result.roles for line in _role(role, page)),
+        *_remarks(result, page),
+        *(line for path in reports for line in page.row("report" if path == reports[0] else "", path)),
+    ]
+
+
+def ending(result: ImageResult, page: Page, status: int | None = None) -> list[Line]:
+    """The last line: the image and what it is, waivers named."""
+    told = []
+    for role in result.roles:
+        waived = f" ({', '.join(role.waived)})" if role.conclusion is Conclusion.WITH_WAIVERS else ""
+        told.append(f"{role.role} {role.text}{waived}")
+    if not told:
+        told = ["claims no role"]
+    if result.incomplete:
+        told.append(f"incomplete: {result.incomplete}")
+    style = _CONCLUSIONS[worst(result.roles)][1] if result.roles else "yellow bold"
+    exit = f" (exit status {status})" if status is not None else ""
+    return page.row("", f"{result.reference}: {' · '.join(told)}{exit}", style=style, column=0)
+
+
+def worst(roles: Sequence[RoleResult]) -> Conclusion:
+    """The conclusion that decides for the image."""
+    order = (Conclusion.NOT_CONFORMANT, Conclusion.PARTIAL, Conclusion.WITH_WAIVERS, Conclusion.CONFORMANT)
+    return min((role.conclusion for role in roles), key=order.index)
+
+
+def blocker(judgement: Judgement) -> str:
+    """The id that a blocked requirement waits for."""
+    found = re.search(r"(?:rests on|blocked by) ([^\s,]+)", judgement.reason)
+    return found[1] if found else judgement.reason
+
+
+def grouped(judgements: Iterable[Judgement]) -> dict[str, list[Judgement]]:
+    """Judgements that share a reason, together."""
+    groups: dict[str, list[Judgement]] = {}
+    for judgement in judgements:
+        key = blocker(judgement) if judgement.verdict is Verdict.BLOCKED else judgement.reason
+        groups.setdefault(key, []).append(judgement)
+    return groups
+
+
+def _failures(result: ImageResult, page: Page, options: Sequence[str]) -> list[Line]:
+    # what blocks most comes first: it is the likeliest cause of everything else
+    blocked = grouped(result.of(Verdict.BLOCKED))
+    failures = sorted(result.failures, key=lambda j: -len(blocked.get(j.id, ())))
+    lines: list[Line] = []
+    for number, judgement in enumerate(failures, 1):
+        lines += [
+            _BLANK,
+            *failure(judgement, result, page, number=number, of=len(failures), options=options),
+        ]
+    return lines
+
+
+def _faults(result: ImageResult, page: Page) -> list[Line]:
+    lines: list[Line] = []
+    for judgement in result.of(Verdict.NOT_JUDGED):
+        if not judgement.traceback:
+            continue
+        lines += [_BLANK, page.rule(f"a fault of sm_contract: {judgement.id}", "red bold")]
+        tail = judgement.traceback.rstrip().splitlines()[-_FAULT_LINES:]
+        lines += [line for text in tail for line in page.row("", text, column=1)]
+    return lines
+
+
+def _warnings(result: ImageResult, page: Page) -> list[Line]:
+    lines: list[Line] = []
+    for verdict, title in ((Verdict.WARNED, "warned"), (Verdict.NOTED, "noted")):
+        told = [j for j in result.of(verdict) if j not in result.failures]
+        if told:
+            lines += [_BLANK, page.rule(title, _STYLES[verdict])]
+        for judgement in told:
+            lines += warning(judgement, result, page)
+    return lines
+
+
+def _waived(result: ImageResult, page: Page) -> list[Line]:
+    waived = result.of(Verdict.WAIVED)
+    lines: list[Line] = [_BLANK, page.rule("waived", "purple")] if waived else []
+    for judgement in waived:
+        waiver = judgement.waiver
+        until = f"to {waiver.get('expires', '?')} by {waiver.get('owner', '?')}: {waiver.get('reason', '')}"
+        lines.append(((" ", ""), (judgement.id, "purple bold"), (f"  {judgement.level}", "light")))
+        lines += page.row("waived", until, most=3)
+        lines += page.row("observed", judgement.observed, most=3)
+    return lines
+
+
+def _blocked(result: ImageResult, page: Page) -> list[Line]:
+    groups = grouped(result.of(Verdict.BLOCKED))
+    lines: list[Line] = [_BLANK, page.rule("blocked", "light")] if groups else []
+    for id, judgements in groups.items():
+        lines.append(((" ", ""), (page.safe(id), "bold"), (f" blocks {len(judgements)}:", "")))
+        lines += page.items("", (j.id for j in judgements), column=3)
+    return lines
+
+
+def _not_testable(result: ImageResult, page: Page) -> list[Line]:
+    groups = grouped(result.of(Verdict.NOT_TESTABLE))
+    lines: list[Line] = [_BLANK, page.rule("not testable here", "yellow")] if groups else []
+    for reason, judgements in groups.items():
+        lines += page.row("", reason, column=1, most=4)
+        lines += page.items("", (j.id for j in judgements), column=3, style="light")
+    return lines
+
+
+def _counts(result: ImageResult, page: Page) -> list[Line]:
+    spans = [
+        (f"{count} {verdict.value}", _STYLES.get(verdict, "") if count else "light")
+        for verdict, count in result.counts.items()
+    ]
+    if result.not_judged:
+        spans.append((f"{result.not_judged} not judged", "red bold"))
+    lines: list[Line] = []
+    used = page.width
+    for text, style in spans:
+        if used + 3 + len(text) > page.width - 1:
+            lines.append((("", ""), (" ", ""), (text, style)))
+            used = 1 + len(text)
+            continue
+        lines[-1] = (*lines[-1], (f" {page.mark('·')} ", "light"), (text, style))
+        used += 3 + len(text)
+    return lines
+
+
+def _role(role: RoleResult, page: Page) -> list[Line]:
+    mark, style = _CONCLUSIONS[role.conclusion]
+    whole = role.conclusion in (Conclusion.CONFORMANT, Conclusion.WITH_WAIVERS)
+    text = f"{role.role}: {role.text}, {'' if whole else 'judged '}{role.coverage}"
+    lines = page.row(page.mark(mark), text, style=style, column=3)
+    if role.broken:
+        lines += page.items("broken", role.broken, column=13)
+    if role.waived:
+        lines += page.items("waived", role.waived, column=13)
+    kinds: dict[str, list[str]] = {}
+    for gap in role.gaps:
+        kinds.setdefault(f"{gap.kind}, accepted" if gap.accepted else gap.kind, []).append(gap.id)
+    for kind, ids in kinds.items():
+        if not any(ids):
+            lines += page.row("", role.gaps[0].reason, column=13, most=3)
+        elif kind == NOT_BUILT:
+            lines += page.row("", f"{plural(len(ids), 'MUST')} not built yet (listed in result.json)", column=13)
+        else:
+            lines += page.items("", [f"{plural(len(ids), 'MUST')} {kind}:", *ids], column=13, between=" ")
+    return lines
+
+
+def _remarks(result: ImageResult, page: Page) -> list[Line]:
+    lines: list[Line] = []
+    for problem in result.waiver_problems:
+        lines += page.row("bad waiver", problem, style="red")
+    for short in result.shortened:
+        where = ", ".join(short.lives)
+        lines += page.row("shortened", f"{short.wait}: {short.used:g} s for {short.contract:g} s ({where})", most=3)
+    if result.record.unstartable:
+        lines += page.row("not started", result.record.unstartable, style="yellow")
+    if result.record.emulated:
+        lines += page.row("emulated", "the image ran under emulation: no time in this run fails", style="yellow")
+    told = [plural(result.container_starts, "container start"), duration(result.seconds)]
+    if result.filtered:
+        told.append(f"{len(result.filtered)} filtered out")
+    if result.not_built:
+        told.append(f"{len(result.not_built)} that apply are not built yet")
+    return [*lines, _BLANK, *page.items("run", told, between=" · ")]

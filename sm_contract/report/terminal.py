@@ -1,0 +1,202 @@
+"""What a person sees on the terminal: the head, a line per requirement, each failure, the summary."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sm_contract.coverage import chapter_of
+from sm_contract.record import ImageFacts, RoleFact
+from sm_contract.report.summary import ending, summary
+from sm_contract.report.text import Line, Page, Sink, duration, emit, plural, size
+from sm_contract.result import ImageResult, platform
+from sm_contract.verdict import Judgement, Verdict
+
+MARKS: dict[Verdict, tuple[str, str]] = {
+    Verdict.PASSED: ("✔", "green"),
+    Verdict.FAILED: ("✘", "red bold"),
+    Verdict.WARNED: ("!", "yellow"),
+    Verdict.NOTED: ("i", "cyan"),
+    Verdict.WAIVED: ("w", "purple"),
+    Verdict.BLOCKED: ("⊘", "light"),
+    Verdict.NOT_TESTABLE: ("?", "yellow"),
+    Verdict.NOT_APPLICABLE: ("–", "light"),  # noqa: RUF001  # a dash, and meant
+    Verdict.NOT_JUDGED: ("#", "red bold"),
+}
+# told by their number unless -v: nothing is to be done about them, or it is told with what blocks them
+_FOLDED = (Verdict.PASSED, Verdict.BLOCKED, Verdict.NOT_APPLICABLE)
+_CHAPTERS = {
+    "IMAGE": "image",
+    "PRIV": "privileges",
+    "OFFLINE": "offline",
+    "TRAIN": "training",
+    "INFER": "inference",
+    "STREAM": "streaming",
+    "BIDI": "bidirectional streaming",
+    "SESS": "sessions",
+    "ASYNC": "asynchronous inference",
+    "SRVLESS": "serverless",
+    "PIPE": "pipelines",
+    "BATCH": "batch transform",
+    "MME": "multi-model",
+    "HYGIENE": "hygiene",
+    "MKT": "Marketplace",
+    "DOC": "documents",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """What is known before anything was judged."""
+
+    suite_version: str
+    contract: str
+    image: ImageFacts
+    training_image: ImageFacts | None = None  # of a pair
+    engine: Mapping[str, str] = field(default_factory=dict)
+    profile: str | None = None
+    strict: bool = False
+    roles: Mapping[str, RoleFact] = field(default_factory=dict)  # empty: not known yet, see Terminal.roles
+    waivers: Sequence[str] = ()  # "SM-INFER-PING-05 to 2027-01-31 (ml-platform)"
+    plan: str = ""
+
+
+class Terminal:
+    """Writes one run to a sink as it goes; one instance an image."""
+
+    def __init__(self, sink: Sink, page: Page, *, verbosity: int = 0) -> None:
+        self._sink = sink
+        self._page = page
+        self._verbosity = verbosity
+        self._chapter = ""
+        self._heading_due = False
+        self._folded: Counter[Verdict] = Counter()
+
+    def head(self, head: Head) -> None:
+        """The head of a run. Roles that are not known yet follow by ``roles``."""
+        emit(self._sink, head_lines(head, self._page))
+
+    def roles(self, roles: Mapping[str, RoleFact]) -> None:
+        """The roles, once the image has shown them."""
+        emit(self._sink, role_lines(roles, self._page))
+
+    def judged(self, judgement: Judgement) -> None:
+        """One verdict as it is reached."""
+        chapter = chapter_of(judgement.id)
+        if chapter != self._chapter:
+            self._fold()
+            self._chapter, self._heading_due = chapter, True
+        if judgement.verdict in _FOLDED and self._verbosity <= 0:
+            self._folded[judgement.verdict] += 1
+            return
+        self._heading()
+        emit(self._sink, [judged_line(judgement, self._page)])
+
+    def finish(
+        self,
+        result: ImageResult,
+        *,
+        reports: Sequence[str] = (),
+        options: Sequence[str] = (),
+        status: int | None = None,
+    ) -> None:
+        """The failures and the summary. ``options`` are this run's own, for the commands that repeat a part of it."""
+        self._fold()
+        emit(self._sink, summary(result, self._page, reports=reports, options=options))
+        emit(self._sink, ending(result, self._page, status))
+
+    def _heading(self) -> None:
+        if self._heading_due:
+            emit(self._sink, [((_CHAPTERS.get(self._chapter, self._chapter.lower()), "bold"),)])
+            self._heading_due = False
+
+    def _fold(self) -> None:
+        """Close a chapter: tell how many were folded."""
+        if self._folded and self._verbosity >= 0:
+            self._heading()
+            told = [(f"{count} {verdict.value}", MARKS[verdict][1]) for verdict, count in self._folded.items()]
+            spans = [span for text, style in told for span in ((f" {self._page.mark('·')} ", "light"), (text, style))]
+            emit(self._sink, [(("  ", ""), (self._page.mark("…"), "light"), (" ", ""), *spans[1:])])
+        self._folded.clear()
+
+
+def head_lines(head: Head, page: Page) -> list[Line]:
+    """Suite, contract, image, roles, plan."""
+    first = [f"sm_contract {head.suite_version}", f"contract {head.contract}"]
+    first += [f"profile {head.profile}"] if head.profile else []
+    first += ["strict"] if head.strict else []
+    lines = page.items("", [*first, engine_text(head.engine)], style="bold", column=0, between=" · ")
+    images = {"image": head.image}
+    if head.training_image is not None:
+        images = {"training": head.training_image, "inference": head.image}
+    for label, image in images.items():
+        lines += page.items(label, _image_facts(image), column=10, between="  ")
+    lines += role_lines(head.roles, page)
+    for position, waiver in enumerate(head.waivers):
+        lines += page.row("" if position else "waived", waiver, style="purple", column=10)
+    return [*lines, *(page.row("plan", head.plan, column=10) if head.plan else []), (("", ""),)]
+
+
+def role_lines(roles: Mapping[str, RoleFact], page: Page) -> list[Line]:
+    """Each role, whether it is claimed, how that is known, and why."""
+    lines: list[Line] = []
+    for position, (role, fact) in enumerate(roles.items()):
+        claim = {True: role, False: f"no {role}", None: f"{role}?"}[fact.claimed]
+        lines += page.row("" if position else "roles", f"{claim}, {fact.how}: {fact.why}", column=10)
+    return lines
+
+
+def engine_text(engine: Mapping[str, str]) -> str:
+    """``docker 28.2 (linux/amd64)``."""
+    if not engine:
+        return "no engine"
+    name = " ".join(part for part in (engine.get("name", "engine"), engine.get("version", "")) if part)
+    return f"{name} ({engine['platform']})" if engine.get("platform") else name
+
+
+def plan_text(*, requirements: int, from_image: int, starts: int, skipped: int = 0) -> str:
+    """``43 requirements · 12 from the image · 31 from 5 starts``."""
+    parts = [plural(requirements, "requirement"), f"{from_image} from the image"]
+    parts.append(f"{requirements - from_image} from {plural(starts, 'start')}")
+    return " · ".join(parts + ([f"{skipped} filtered out"] if skipped else []))
+
+
+def judged_line(judgement: Judgement, page: Page) -> Line:
+    """One line on one verdict, no wider than the page."""
+    mark, style = MARKS[judgement.verdict]
+    told, told_style = judgement.title, ""
+    if judgement.verdict is Verdict.WAIVED:
+        told = f"waived to {judgement.waiver.get('expires', '?')}: {judgement.title}"
+    elif judgement.verdict not in (Verdict.PASSED, Verdict.FAILED, Verdict.WARNED, Verdict.NOTED):
+        told, told_style = f"{judgement.verdict.value}: {judgement.reason}", "light"
+    time = duration(judgement.seconds) if judgement.seconds else ""
+    id = page.safe(judgement.id)
+    room = page.width - 4 - max(len(id), 23) - 8 - (len(time) + 2 if time else 0)
+    text = page.clipped(told, max(room, 10))
+    return (
+        ("  ", ""),
+        (page.mark(mark), style),
+        (" ", ""),
+        (f"{id:<23}", style if judgement.verdict in (Verdict.FAILED, Verdict.NOT_JUDGED) else ""),
+        (f" {judgement.level:<6} ", "light"),
+        (f"{text:<{room}}" if time else text, told_style),
+        (f"  {time}" if time else "", "light"),
+    )
+
+
+def _image_facts(image: ImageFacts) -> list[str]:
+    facts = [image.reference, short_id(image.id), platform(image), size(image.size)]
+    if image.entrypoint:
+        facts.append(f"ENTRYPOINT {json.dumps(list(image.entrypoint), ensure_ascii=False)}")
+    elif image.cmd:
+        facts.append(f"no ENTRYPOINT, CMD {json.dumps(list(image.cmd), ensure_ascii=False)}")
+    else:
+        facts.append("no ENTRYPOINT")
+    return [fact for fact in facts if fact]
+
+
+def short_id(id: str) -> str:
+    """``sha256:3f1c09d2a7be``, as engines shorten it."""
+    return id[:19] if id.startswith("sha256:") else id[:12]
