@@ -272,3 +272,14 @@ def _near(text: str, valid: Sequence[str]) -> str:
 
     near = difflib.get_close_matches(text, valid, n=1, cutoff=0.6)
     return f"; did you mean {near[0]}?" if near else f"; valid are {', '.join(valid)}" if len(valid) < 8 else ""
+
+
+def repeat(given: Namespace) -> list[str]:
+    """The options of this run that a run of a single requirement needs as well, as they were written."""
+    left_out = ("sm_image", "sm_training_image", "sm_inference_image", "sm_only", "sm_skip", "sm_report")
+    words = []
+    for option in DEFINITIONS:
+        value = getattr(given, option.dest, None)
+        if value and option.dest not in left_out:
+            words.append(option.name if option.metavar is None else f"{option.name}={value}")
+    return words

@@ -1,0 +1,275 @@
+"""The hooks of a run that judges. Registered only when one of our options asks for it."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import tempfile
+import threading
+from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sm_contract import fixtures, options
+from sm_contract.asking import built, chosen
+from sm_contract.collection import (
+    CONTRACT,
+    Contract,
+    ContractFolder,
+    RequirementItem,
+    all_marks,
+    as_module,
+    folder,
+    marks_of,
+    own_requirement,
+)
+from sm_contract.declaration import DeclarationError, find_declaration
+from sm_contract.gate import GATE, JUDGED, Gate, attach
+from sm_contract.journal import JournalError, read_journal
+from sm_contract.plugin import ALONE, forget_filters
+from sm_contract.requirement import registry
+from sm_contract.run import Run
+from sm_contract.sharing import INPUT, Shared
+from sm_contract.show import Show, judged_as
+from sm_contract.status import Exit
+
+
+def activate(config: pytest.Config, *, alone: bool) -> None:
+    """Make this a run that judges. Raises pytest.UsageError."""
+    try:
+        asked = options.read(config.option)
+        if asked.judge is not None:
+            labels = read_journal(asked.judge).records
+            asked = replace(asked, subjects=tuple(options.Subject(label=label, image=label) for label in labels))
+        declaration = find_declaration(asked.config, (config.invocation_params.dir, config.rootpath))
+    except (options.OptionError, JournalError) as error:
+        raise pytest.UsageError(str(error)) from None
+    except DeclarationError as error:
+        raise pytest.UsageError(*error.args) from None
+    if asked.report is not None and not config.option.collectonly:
+        _writable(asked.report)
+    distributed = getattr(config.option, "dist", "no") != "no" and bool(getattr(config.option, "tx", None))
+    gate = Gate(asked, declaration, alone=alone, shared=_shared(config, distributed=distributed and not alone))
+    _arguments(config)
+    config.stash[GATE] = gate
+    config.stash[CONTRACT] = Contract(subjects=asked.subjects, profile=asked.profile, settle=gate.settle)
+    show = Show(config, gate, distributed=distributed)
+    if alone:
+        _set_apart(config)
+    for name, description in all_marks(built().values()).items():
+        config.addinivalue_line("markers", f"{name}: {description}")
+    config.pluginmanager.register(fixtures, "sm_contract_fixtures")
+    config.pluginmanager.register(Active(config, gate, show), "sm_contract_active")
+
+
+class Active:
+    """The hooks, each a line or two on what the gate and the show do."""
+
+    def __init__(self, config: pytest.Config, gate: Gate, show: Show) -> None:
+        self._gate = gate
+        self._show = show
+        self._worker = hasattr(config, "workerinput")
+        self._controls = gate.shared is not None and not self._worker
+        self._handlers: dict[int, Any] = {}
+
+    # --- collection
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collect_directory(self, path: Path, parent: pytest.Collector) -> ContractFolder | None:
+        return folder(path, parent)
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """An owner's test that looks at a record runs once for each image."""
+        names = metafunc.fixturenames
+        if getattr(metafunc.function, "__sm_requirement__", None) and fixtures.SUBJECT not in names:
+            names.append(fixtures.SUBJECT)
+        if fixtures.SUBJECT in names:
+            labels = [subject.label for subject in self._gate.options.subjects]
+            metafunc.parametrize(fixtures.SUBJECT, labels, indirect=True, ids=labels, scope="session")
+
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        id = own_requirement(item)
+        if id is not None:
+            item.extra_keyword_matches.add(id)
+            for name in marks_of(registry()[id], self._gate.options.profile):
+                item.add_marker(name)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """``--sm-only`` and ``--sm-skip``, and one image after the other."""
+        order = {subject.label: place for place, subject in enumerate(self._gate.options.subjects)}
+        ids = {id: item for item in items if (id := _id_of(item)) is not None}
+        try:
+            left = set(chosen(self._gate.options, list(ids)))
+        except options.OptionError as error:
+            raise pytest.UsageError(str(error)) from None
+        out = [item for item in items if (id := _id_of(item)) is not None and id not in left]
+        if out:
+            config.hook.pytest_deselected(items=out)
+            items[:] = [item for item in items if item not in set(out)]
+        if self._gate.alone:
+            items.sort(key=lambda item: order[item.subject.label] if isinstance(item, RequirementItem) else 0)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self._gate.selected = len(session.items)
+        self._gate.has_contract = any(isinstance(item, RequirementItem) for item in session.items)
+
+    # --- the tests
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Record all that is needed before the first test."""
+        chosen = session.config.option
+        stopped = session.testsfailed and not chosen.continue_on_collection_errors
+        if chosen.collectonly or stopped or not session.items or self._controls:
+            return None
+        gate, show = self._gate, self._show
+        gate.prepare(session.items, Run(gate.options, gate.declaration, waiting=show.waiting, done=show.done))
+        show.recorded()
+        if gate.alone and gate.run is not None and not gate.run.records:
+            return True  # there is nothing to judge: the engine's trouble is told at the end
+        return None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
+        id = own_requirement(pyfuncitem)
+        if id is None:
+            return None
+        self._gate.settle_own(pyfuncitem, registry()[id])
+        return True
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        brought = item.stash.get(JUDGED, None)
+        if brought is not None and call.when == "call":
+            attach(report, brought)
+            judged_as(report, call, brought[1])
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if self._worker:
+            return
+        brought = self._gate.note(report)
+        if brought is not None:
+            self._show.judged(*brought, report)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: Any) -> tuple[str, str, str] | None:
+        return self._show.status(report)
+
+    # --- the end
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, Any, Any]:
+        with _patient():
+            self._gate.close(interrupted=exitstatus == Exit.INTERRUPTED)
+        if self._worker or session.config.option.collectonly:
+            return (yield)
+        results = self._gate.results(incomplete=_incomplete(session, exitstatus, self._gate))
+        status = self._gate.status(results, int(exitstatus))
+        if not self._show.write(results, session):
+            status = Exit.USAGE
+        session.exitstatus = status
+        self._show.hush()
+        outcome = yield
+        if session.exitstatus != status:  # another plugin found a reason of its own to fail
+            session.exitstatus = status or (Exit.CONFORMANT if self._gate.alone else Exit.BROKEN)
+        self._show.finish(results, Exit(session.exitstatus))
+        return outcome
+
+    def pytest_sessionstart(self) -> None:
+        """End as tidily on SIGTERM and on a closed terminal as on Ctrl-C."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                self._handlers[number] = signal.signal(number, _interrupt)
+
+    def pytest_unconfigure(self) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        with _patient():
+            self._gate.close(interrupted=False)
+        self._gate.forget()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """pytest-xdist: tell a worker where the workers meet."""
+        if self._gate.shared is not None:
+            node.workerinput[INPUT] = str(self._gate.shared.folder)
+
+
+def _id_of(item: pytest.Item) -> str | None:
+    return item.requirement.id if isinstance(item, RequirementItem) else own_requirement(item)
+
+
+def _set_apart(config: pytest.Config) -> None:
+    """Nothing that was set for the folder's own tests concerns the contract."""
+    forget_filters(config)
+    if hasattr(config.option, "dist"):
+        config.option.dist = "no"  # one process records and judges
+
+
+def _arguments(config: pytest.Config) -> None:
+    """Make names and node ids of the contract such that pytest finds them from anywhere."""
+    cwd = config.invocation_params.dir
+    found = {argument: as_module(argument, cwd) for argument in map(str, config.args)}
+    if config.stash.get(ALONE, False):
+        found = {argument: module for argument, module in found.items() if module}
+    if any(found.values()):
+        by_name = config.option.pyargs
+        config.args = [module or (argument if by_name else str(cwd / argument)) for argument, module in found.items()]
+        config.option.pyargs = True
+
+
+def _shared(config: pytest.Config, *, distributed: bool) -> Shared | None:
+    """Where the workers of a distributed run meet."""
+    told = getattr(config, "workerinput", {}).get(INPUT)
+    if told:
+        return Shared(Path(told))
+    if distributed and not config.option.collectonly:
+        return Shared(Path(tempfile.mkdtemp(prefix="sm-contract-shared-")))
+    return None
+
+
+def _writable(report: Path) -> None:
+    try:
+        report.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=report):
+            pass
+    except OSError as error:
+        raise pytest.UsageError(
+            f"--sm-report: {report} cannot be written ({error.strerror}); name a folder that can"
+        ) from None
+
+
+def _incomplete(session: pytest.Session, exitstatus: int, gate: Gate) -> str:
+    if exitstatus == Exit.INTERRUPTED:
+        return "interrupted"
+    if gate.problem:
+        return gate.problem
+    return "stopped at the first failure" if session.shouldfail else ""
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt(signal.Signals(number).name)
+
+
+@contextlib.contextmanager
+def _patient() -> Generator[None]:
+    """Let an impatient second Ctrl-C not cut short the cleaning up."""
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if main else None
+    try:
+        yield
+    finally:
+        if main and before is not None:
+            signal.signal(signal.SIGINT, before)

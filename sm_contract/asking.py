@@ -1,0 +1,124 @@
+"""Questions that need no engine: what is judged (``--sm-list``), and what a requirement means (``--sm-explain``)."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import textwrap
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+
+import sm_contract.contract
+from sm_contract.catalogue import CURRENT, PROFILES, Entry, catalogue
+from sm_contract.options import OptionError, Options
+from sm_contract.requirement import Requirement, registry
+from sm_contract.schema import near
+
+
+def built() -> dict[str, Requirement]:
+    """The requirements of the contract that are judged, in the contract's order."""
+    sm_contract.contract.load()
+    known = registry()
+    return {id: known[id] for id in catalogue() if id in known}
+
+
+def matching(globs: tuple[str, ...], option: str, ids: list[str]) -> set[str]:
+    """The ids that match one of the globs. Raises OptionError for a glob that matches none."""
+    found: set[str] = set()
+    for glob in globs:
+        matched = [id for id in ids if fnmatchcase(id, glob)]
+        if not matched:
+            meant = [id for id in catalogue() if fnmatchcase(id, glob)]
+            if meant:
+                more = f" and {len(meant) - 1} more" if len(meant) > 1 else ""
+                raise OptionError(
+                    f"{option}: {meant[0]}{more} of contract {CURRENT} cannot be judged yet; see --sm-list"
+                )
+            raise OptionError(f"{option}: {glob!r} matches no id that is judged{near(glob, ids) or '; see --sm-list'}")
+        found.update(matched)
+    return found
+
+
+def chosen(options: Options, ids: list[str]) -> list[str]:
+    """The ids that ``--sm-only`` and ``--sm-skip`` leave. Raises OptionError."""
+    only = matching(options.only, "--sm-only", ids) if options.only else set(ids)
+    skip = matching(options.skip, "--sm-skip", ids)
+    return [id for id in ids if id in only - skip]
+
+
+def listing(options: Options, form: str) -> str:
+    """All that is judged, as text or as JSON. Raises OptionError."""
+    if form not in ("text", "json"):
+        raise OptionError(f"--sm-list: found {form!r}; give --sm-list or --sm-list=json")
+    known = built()
+    requirements = [known[id] for id in chosen(options, list(known))]
+    if form == "json":
+        rows = [_row(requirement.entry) for requirement in requirements]
+        return json.dumps({"contract": CURRENT, "requirements": rows}, indent=1)
+    width = max((len(requirement.id) for requirement in requirements), default=0)
+    lines = [
+        f"{each.id:<{width}}  {each.entry.level_in(options.profile):<6}  {_plain(each.entry.title)}"
+        for each in requirements
+    ]
+    profile = f", profile {options.profile}" if options.profile else ""
+    return "\n".join([*lines, f"{len(lines)} requirements of contract {CURRENT}{profile}"])
+
+
+def explanation(id: str, profile: str | None) -> str:
+    """What one requirement means and how it is judged. Raises OptionError for an id nobody knows."""
+    entries = catalogue()
+    aliases = {alias: entry.id for entry in entries.values() for alias in entry.aliases}
+    wanted = id.upper()
+    entry = entries.get(wanted) or entries.get(aliases.get(wanted, ""))
+    if entry is None:
+        raise OptionError(f"--sm-explain: {id} is not in contract {CURRENT}{near(wanted, [*entries, *aliases])}")
+    requirement = built().get(entry.id)
+    lines = [f"{entry.id}  {entry.level_in(profile)}  {_plain(entry.title)}", ""]
+    for label, text in _parts(entry, requirement):
+        lines += textwrap.wrap(
+            text,
+            88,
+            initial_indent=f"{label:<11}",
+            subsequent_indent=" " * 11,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    return "\n".join(lines)
+
+
+def _parts(entry: Entry, requirement: Requirement | None) -> Iterator[tuple[str, str]]:
+    yield "scope", f"{entry.scope}; evidence {entry.evidence}"
+    yield "verify", entry.verify
+    yield "violation", entry.violation
+    if entry.note:
+        yield "note", entry.note
+    levels = [f"{name}: {entry.level_in(name)}" for name in (*PROFILES, *(set(entry.profiles) - set(PROFILES)))]
+    yield "level", f"{entry.level}; under profile {', '.join(levels)}"
+    for position, source in enumerate(entry.sources):
+        yield "" if position else "sources", source
+    if requirement is None:
+        yield "judged", "not by this version"
+        return
+    doc = inspect.getdoc(requirement.check) or ""
+    yield "judged", " ".join(doc.split())
+    yield "by", ", ".join(requirement.runs) or "the image alone, without a start"
+    if requirement.rests_on:
+        yield "rests on", ", ".join(requirement.rests_on)
+    if requirement.excused_without:
+        yield "needs", f"{', '.join(requirement.excused_without)} of yours: with our sample data it accuses nobody"
+
+
+def _row(entry: Entry) -> dict[str, object]:
+    return {
+        "id": entry.id,
+        "title": entry.title,
+        "level": entry.level,
+        "scope": entry.scope,
+        "evidence": entry.evidence,
+        "sources": list(entry.sources),
+        "profiles": entry.profiles,
+    }
+
+
+def _plain(title: str) -> str:
+    return title.replace("`", "")

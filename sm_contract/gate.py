@@ -1,0 +1,290 @@
+"""A run that judges: from the selected items, over the record, to results and the exit status."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import cattrs
+import pytest
+
+from sm_contract import __version__
+from sm_contract.catalogue import CURRENT
+from sm_contract.collection import RequirementBroken, RequirementItem, SuiteFault, own_requirement
+from sm_contract.declaration import Declaration
+from sm_contract.engine.protocol import EngineError, ImageUnknown
+from sm_contract.image.reference import BadImage
+from sm_contract.journal import JournalError
+from sm_contract.options import Options
+from sm_contract.record import Record
+from sm_contract.requirement import VIEWS, Requirement, registry
+from sm_contract.result import ImageResult, conclude, exit_status
+from sm_contract.run import Run
+from sm_contract.sharing import Shared, record_once
+from sm_contract.status import Exit, decide
+from sm_contract.verdict import Judgement, Verdict
+
+_UNUSABLE = (BadImage, ImageUnknown, JournalError)
+_SKIPPED = (Verdict.BLOCKED, Verdict.NOT_TESTABLE, Verdict.NOT_APPLICABLE)
+_PREFIX = {"training": "train.", "serving": "serve.", "record": ""}  # the runs a view shows
+
+
+class Gate:
+    """What one run has asked, seen and concluded."""
+
+    def __init__(
+        self, options: Options, declaration: Declaration | None, *, alone: bool, shared: Shared | None = None
+    ) -> None:
+        self.options = options
+        self.declaration = declaration
+        self.alone = alone  # the contract alone, without tests of anybody's
+        self.shared = shared  # in a worker of pytest-xdist, and in its controller
+        self.run: Run | None = None
+        self.judgements: dict[str, list[Judgement]] = {subject.label: [] for subject in options.subjects}
+        self.problem = ""  # why there is no engine (any more)
+        self.failed = 0  # ordinary tests
+        self.passed = 0
+        self.selected = 0
+        self.has_contract = False
+        self._wanted: set[str] = set()
+
+    # --- before the first test
+
+    def prepare(self, items: Sequence[pytest.Item], run: Run) -> None:
+        """Record what the selected items need. Raises pytest.UsageError for what the user can mend."""
+        self.run = run
+        self._wanted = set(_wanted(items))
+        try:
+            if self.shared is None:
+                self.run.prepare(self._wanted)
+            else:
+                record_once(self.shared, self._record, self._read_back)
+                self._heed(self.shared)
+        except _UNUSABLE as error:
+            if self.shared is None:
+                raise pytest.UsageError(str(error)) from None
+            self.shared.report("usage", str(error))
+            self.problem = str(error)
+        except EngineError as error:
+            self.problem = str(error)
+            if self.shared is not None:
+                self.shared.report("engine", str(error))
+        else:
+            if self.options.judge is None and self.shared is None and self.run.engine is None:
+                self.problem = next((r.unstartable for r in self.run.records.values()), "")
+
+    def _record(self) -> Any:
+        assert self.run is not None
+        self.run.prepare(self._wanted)
+        self.run.close()
+        return self.run.journal
+
+    def _read_back(self, journal: Any) -> None:
+        assert self.run is not None
+        self.run.close()
+        self.run.forget()
+        self.run = Run(replace(self.options, judge=journal), self.declaration)
+        self.run.prepare(self._wanted)
+
+    def _heed(self, shared: Shared) -> None:
+        found = shared.problem()
+        if found is not None:
+            self.problem = found[1]
+
+    # --- the tests
+
+    def record(self, label: str) -> Record:
+        """One image's record. Skips the test if there is none."""
+        if self.run is None or label not in self.run.records:
+            pytest.skip(self.problem or "nothing was recorded")
+        return self.run.records[label]
+
+    def settle(self, item: RequirementItem) -> None:
+        """Judge one requirement of the contract, as the outcome of its item."""
+        self.record(item.subject.label)
+        assert self.run is not None
+        self._end(item, item.subject.label, self.run.judgement(item.subject.label, item.requirement.id))
+
+    def settle_own(self, function: pytest.Function, requirement: Requirement) -> None:
+        """Judge one requirement of the owner's; an exception that is no finding fails the test as any other."""
+        callspec: Any = function
+        label = callspec.callspec.params["sm_subject"]
+        arguments = {name: function.funcargs[name] for name in requirement.arguments}
+        raised: list[Exception] = []
+
+        def check() -> None:
+            from sm_contract.verdict import Finding  # noqa: PLC0415
+
+            try:
+                requirement.check(**arguments)
+            except Finding:
+                raise
+            except Exception as error:
+                raised.append(error)
+                raise
+
+        self.record(label)
+        assert self.run is not None
+        judgement = self.run.judge(label)._judge(replace(requirement, check=check))
+        if raised:
+            raise raised[0]
+        self._end(function, label, judgement)
+
+    def _end(self, item: pytest.Item, label: str, judgement: Judgement) -> None:
+        item.stash[JUDGED] = (label, judgement)
+        item.user_properties += properties_of(judgement)
+        if judgement.verdict is Verdict.FAILED or (self.options.strict and judgement.verdict is Verdict.WARNED):
+            raise RequirementBroken(judgement)
+        if judgement.verdict is Verdict.NOT_JUDGED:
+            raise SuiteFault(judgement.traceback or judgement.reason)
+        if judgement.verdict in _SKIPPED:
+            pytest.skip(judgement.reason)
+
+    def note(self, report: pytest.TestReport) -> tuple[str, Judgement] | None:
+        """Keep what a test's report says; the judgement, if it brought one."""
+        brought = judged(report)
+        if brought is not None:
+            label, judgement = brought
+            self.judgements.setdefault(label, []).append(judgement)
+        elif report.failed:
+            self.failed += 1
+        elif report.when == "call" and report.passed:
+            self.passed += 1
+        return brought
+
+    # --- the end
+
+    def close(self, *, interrupted: bool) -> None:
+        """End every container; after an interruption, judge what is on record already."""
+        if self.shared is not None and self.run is None and self.shared.journal.exists():
+            self.run = Run(replace(self.options, judge=self.shared.journal), self.declaration)
+            self.run.prepare(())
+        if self.run is None:
+            return
+        self.run.close(interrupted=interrupted)
+        if interrupted:
+            for label, record in self.run.records.items():
+                self.judgements.setdefault(label, []).extend(self._on_record(self.run, label, record))
+
+    def _on_record(self, run: Run, label: str, record: Record) -> Iterable[Judgement]:
+        """Verdicts on what was selected and not reached, as far as their runs are on record."""
+        reached = {judgement.id for judgement in self.judgements.get(label, ())}
+        for id, requirement in registry().items():
+            seen = bool(record.lives) and all(run in record.lives for run in requirement.runs)
+            if id in self._wanted - reached and seen and not requirement.own:
+                judgement = run.judgement(label, id)
+                if judgement.verdict.judged:
+                    yield judgement
+
+    def results(self, *, incomplete: str = "") -> list[ImageResult]:
+        """One result an image, as far as there is a record."""
+        run = self.run
+        if run is None:
+            return []
+        built = [id for id, requirement in registry().items() if not requirement.own]
+        problems = self._waiver_problems(run)
+        accepted = self.declaration.accept_not_testable if self.declaration else ()
+        if not incomplete and not run.complete:
+            incomplete = "the run on record did not come to its end" if self.options.judge else "cut short"
+        return [
+            conclude(
+                record,
+                self.judgements.get(label, ()),
+                suite_version=__version__,
+                contract=CURRENT,
+                profile=self.options.profile,
+                strict=self.options.strict,
+                partial_ok=self.options.partial_ok,
+                accept_not_testable=accepted,
+                filtered=set(built) - {judgement.id for judgement in self.judgements.get(label, ())},
+                waiver_problems=problems,
+                built=built,
+                seconds=run.durations.get(label, 0.0),
+                container_starts=run.starts if len(run.records) == 1 and run.starts else None,
+                incomplete=incomplete,
+            )
+            for label, record in run.records.items()
+        ]
+
+    def _waiver_problems(self, run: Run) -> list[str]:
+        """What is wrong with the waivers for every image: one that a single image needs is needed."""
+        found = [
+            run.judge(label).waiver_problems(judgement.id for judgement in self.judgements.get(label, ()))
+            for label in run.records
+        ]
+        return [problem for problem in (found[0] if found else ()) if all(problem in each for each in found)]
+
+    def status(self, results: Sequence[ImageResult], pytest_status: int) -> Exit:
+        """The exit status of the run."""
+        if pytest_status == Exit.USAGE or (self.shared and (self.shared.problem() or ("", ""))[0] == "usage"):
+            return Exit.USAGE
+        holds = {Exit.FAULT} if pytest_status == Exit.FAULT else set()
+        if pytest_status == Exit.INTERRUPTED:
+            holds.add(Exit.INTERRUPTED)
+        if self.problem:
+            holds.add(Exit.ENGINE)
+        if self.run is not None and self.run.faults:
+            holds.add(Exit.FAULT)
+        if self.failed or pytest_status == Exit.BROKEN:
+            holds.add(Exit.BROKEN)
+        if not self.selected:
+            holds.add(Exit.NOTHING_JUDGED)
+        elif self.has_contract:
+            holds.add(Exit(exit_status(results)))
+        elif not self.passed and not any(self.judgements.values()):
+            holds.add(Exit.NOTHING_JUDGED)
+        return decide(holds)
+
+    def forget(self) -> None:
+        """Remove what was kept for the reports."""
+        if self.run is not None:
+            with contextlib.suppress(OSError):
+                self.run.forget()
+
+
+GATE = pytest.StashKey[Gate]()
+JUDGED = pytest.StashKey[tuple[str, Judgement]]()
+
+
+def properties_of(judgement: Judgement) -> list[tuple[str, object]]:
+    """What JUnit keeps of a verdict beside the outcome."""
+    pairs = (
+        ("id", judgement.id),
+        ("verdict", judgement.verdict.value),
+        ("level", judgement.level),
+        ("reason", judgement.reason),
+        *((f"waiver_{key}", value) for key, value in judgement.waiver.items()),
+    )
+    return [(name, value) for name, value in pairs if value]
+
+
+def attach(report: pytest.TestReport, brought: tuple[str, Judgement]) -> None:
+    """Put a judgement on a report, in a form that travels between processes."""
+    vars(report)["sm_judgement"] = [brought[0], cattrs.unstructure(brought[1])]
+
+
+def judged(report: pytest.TestReport) -> tuple[str, Judgement] | None:
+    """The judgement a report brought."""
+    carried = vars(report).get("sm_judgement")
+    return (carried[0], cattrs.structure(carried[1], Judgement)) if carried else None
+
+
+def _wanted(items: Iterable[pytest.Item]) -> Iterable[str]:
+    """The ids whose runs the items need; a test that looks at a view without naming runs needs all it can show."""
+    known = registry()
+    for item in items:
+        if isinstance(item, RequirementItem):
+            yield item.requirement.id
+            continue
+        id = own_requirement(item)
+        if id is not None:
+            yield id
+            if known[id].runs:
+                continue
+        for view in VIEWS & set(getattr(item, "fixturenames", ())):
+            if view in _PREFIX:
+                yield from (
+                    each.id for each in known.values() if any(run.startswith(_PREFIX[view]) for run in each.runs)
+                )

@@ -1,0 +1,181 @@
+"""What a person sees of a run, and the reports: the report rooms, tied to pytest."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sm_contract import __version__, options
+from sm_contract.catalogue import CURRENT
+from sm_contract.collection import NODE, RequirementBroken, told
+from sm_contract.gate import Gate, judged
+from sm_contract.report.terminal import Head, Terminal
+from sm_contract.report.text import Page
+from sm_contract.result import ImageResult
+from sm_contract.status import Exit
+from sm_contract.verdict import Judgement, Verdict
+
+_STATUS = {
+    Verdict.PASSED: ("passed", ".", "PASSED"),
+    Verdict.FAILED: ("failed", "F", "FAILED"),
+    Verdict.WARNED: ("warned", "W", "WARNED"),
+    Verdict.NOTED: ("noted", "n", "NOTED"),
+    Verdict.WAIVED: ("waived", "w", "WAIVED"),
+    Verdict.BLOCKED: ("blocked", "b", "BLOCKED"),
+    Verdict.NOT_TESTABLE: ("not testable", "?", "NOT TESTABLE"),
+    Verdict.NOT_APPLICABLE: ("not applicable", "-", "NOT APPLICABLE"),
+    Verdict.NOT_JUDGED: ("not judged", "E", "NOT JUDGED"),
+}
+
+
+class Show:
+    """Writes one run to pytest's terminal as it goes, and its reports at the end."""
+
+    def __init__(self, config: pytest.Config, gate: Gate, *, distributed: bool) -> None:
+        self._config = config
+        self._gate = gate
+        self._verbosity = config.option.verbose
+        self._distributed = distributed
+        self._shown = config.pluginmanager.hasplugin("terminalreporter")
+        self._terminals: dict[str, Terminal] = {}
+        self._reports: list[str] = []
+        if gate.alone and not config.option.collectonly:
+            # the report has lines of its own: pytest's progress and its failures section stay empty
+            config.option.verbose = min(self._verbosity, 0)
+            config.option.tbstyle = "no"
+            if config.option.reportchars == "fE":
+                config.option.reportchars = ""
+
+    # --- while it goes on
+
+    def waiting(self, name: str, what: str, since: float, until: float) -> None:
+        """A life goes on."""
+
+    def done(self, name: str) -> None:
+        """A life has ended."""
+
+    def recorded(self) -> None:
+        """Everything is on record: tell what is judged."""
+        if not self._gate.alone or not self._shown:
+            return
+        writer = self._config.get_terminal_writer()
+        if self._distributed:
+            writer.line("sm_contract: -n is not needed here, one process records and judges")
+        reporter: Any = self._config.pluginmanager.getplugin("terminalreporter")
+        reporter.showfspath = False
+
+    def judged(self, label: str, judgement: Judgement, report: pytest.TestReport) -> None:
+        """One verdict, as it is reached."""
+        self._junit(judgement, report)
+        if report.failed and isinstance(report.longrepr, str):  # it came from a worker, as text
+            vars(report)["longrepr"] = told(RequirementBroken(judgement)) or report.longrepr
+        if self._gate.alone and self._shown:
+            self._terminal(label).judged(judgement)
+
+    def status(self, report: Any) -> tuple[str, str, str] | None:
+        """The category, letter and word of a report that brought a judgement."""
+        brought = judged(report) if getattr(report, "when", "") == "call" else None
+        if brought is None:
+            return None
+        category, letter, word = _STATUS[brought[1].verdict]
+        if report.failed and brought[1].verdict is Verdict.WARNED:
+            category, letter, word = _STATUS[Verdict.FAILED]
+        return (category, "", "") if self._gate.alone and self._shown else (category, letter, word)
+
+    def _terminal(self, label: str) -> Terminal:
+        if label not in self._terminals:
+            sink: Any = self._config.get_terminal_writer()
+            self._terminals[label] = Terminal(sink, self._page(), verbosity=self._verbosity)
+            if self._gate.run is not None and label in self._gate.run.records:
+                self._terminals[label].head(self._head(label))
+        return self._terminals[label]
+
+    def _head(self, label: str) -> Head:
+        gate = self._gate
+        assert gate.run is not None
+        record = gate.run.records[label]
+        waivers = gate.declaration.waivers if gate.declaration else ()
+        return Head(
+            suite_version=__version__,
+            contract=CURRENT,
+            image=record.image,
+            training_image=record.training_image,
+            engine=record.engine,
+            profile=gate.options.profile,
+            strict=gate.options.strict,
+            roles=record.roles,
+            waivers=[f"{waiver.id} to {waiver.expires} ({waiver.owner})" for waiver in waivers],
+        )
+
+    def _page(self) -> Page:
+        width = self._config.get_terminal_writer().fullwidth
+        return Page(width=max(40, min(width, 100)), encoding=getattr(sys.stdout, "encoding", None) or "utf-8")
+
+    def _junit(self, judgement: Judgement, report: pytest.TestReport) -> None:
+        """Give the element of ``--junitxml`` our names, through the writer pytest registered."""
+        for plugin in self._config.pluginmanager.get_plugins():
+            if hasattr(plugin, "node_reporter"):
+                element = plugin.node_reporter(report)
+                role = "+".join(judgement.roles) or "image"
+                chapter = report.nodeid.split("::")[0].removeprefix(f"{NODE}/").removesuffix(".py")
+                mark = {Verdict.WARNED: " [WARNED]", Verdict.NOTED: " [NOTED]"}.get(judgement.verdict, "")
+                if judgement.verdict is Verdict.WAIVED:
+                    mark = f" [WAIVED to {judgement.waiver.get('expires', '')}]"
+                element.add_attribute("classname", f"{role}.{chapter.removeprefix('test_')}")
+                element.add_attribute("name", f"{judgement.id} {judgement.title}{mark}")
+
+    # --- the end
+
+    def write(self, results: Sequence[ImageResult], session: pytest.Session) -> bool:
+        """Write the reports; False if they could not be."""
+        folder = self._gate.options.report
+        if folder is None or self._gate.run is None:
+            return True
+        try:
+            self._write(folder, results)
+        except OSError as error:
+            sys.stderr.write(f"ERROR: --sm-report: {folder} cannot be written ({error.strerror}); make room there\n")
+            return False
+        return True
+
+    def _write(self, folder: Path, results: Sequence[ImageResult]) -> None:
+        run = self._gate.run
+        if run is not None and run.journal.exists():
+            target = folder / "journal.jsonl"
+            if not (target.exists() and target.samefile(run.journal)):
+                shutil.copyfile(run.journal, target)
+            self._reports.append(str(target))
+
+    def hush(self) -> None:
+        """Keep pytest's own last line from coming between ours."""
+        if self._gate.alone and self._shown and not self._config.option.collectonly:
+            self._config.option.verbose = -2
+
+    def finish(self, results: Sequence[ImageResult], status: Exit) -> None:
+        """The failures, the summary and the conclusion of each image."""
+        gate = self._gate
+        if gate.problem:
+            sys.stdout.flush()
+            sys.stderr.write(f"ERROR: {gate.problem}\n")
+        if not self._shown or status is Exit.USAGE:
+            return
+        if not gate.has_contract and not any(gate.judgements.values()):
+            return
+        for result in results:
+            terminal = self._terminals.get(result.reference) or self._terminal(result.reference)
+            terminal.finish(
+                result, reports=self._reports, options=options.repeat(self._config.option), status=int(status)
+            )
+
+
+def judged_as(report: pytest.TestReport, call: pytest.CallInfo[None], judgement: Judgement) -> None:
+    """Show a broken requirement as what it is, also where it is a test function of the owner's."""
+    if call.excinfo is not None and report.failed:
+        shown = told(call.excinfo.value)
+        if shown is not None:
+            vars(report)["longrepr"] = shown  # anything with toterminal() will do
