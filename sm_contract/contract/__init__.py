@@ -1,0 +1,32 @@
+"""The contract in code: one module a chapter, one function a requirement, each a pure function of the record.
+
+Beside the chapters stand helpers: ``causes`` (which requirement explains a run that went wrong; ``readiness``:
+a server that was never healthy), ``programs`` (what the image alone shows), ``provided`` and ``invoking`` (runs
+that were meant to fail, servers that answered), ``reading`` (lives and logs in words) and ``timing`` (limits).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+MODULES = (
+    "test_image",
+    "test_privileges",
+    "test_offline",
+    "test_training_start",
+    "test_training_config",
+    "test_training_data",
+    "test_training_exit",
+    "test_serving_start",
+    "test_network",
+    "test_ping",
+    "test_invocations",
+    "test_model",
+    "test_stop",
+)
+
+
+def load() -> None:
+    """Import every chapter, so that ``requirement.registry()`` holds the whole contract."""
+    for module in MODULES:
+        import_module(f"{__name__}.{module}")

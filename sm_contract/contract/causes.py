@@ -1,0 +1,342 @@
+"""Which requirement explains a run that went wrong.
+
+A fault of an image shows in many observations. ``cause`` reads one id off the record: from the follow-up that
+decided between good and bad, else from the image's files, else from how the simplest run ended. The requirement
+of that id raises the violation; every other one that cannot be seen for it is blocked by that id (``why_not``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple, NoReturn
+
+from sm_contract import changes
+from sm_contract.contract.programs import (
+    below,
+    image_of,
+    machine_fault,
+    script_fault,
+    user_fault,
+    workdir_fault,
+)
+from sm_contract.contract.readiness import NO_ROUTE, plain, refusal, stuck
+from sm_contract.contract.reading import (
+    NO_CREDENTIALS,
+    SM_VARIABLE,
+    USAGE,
+    crash_line,
+    error_line,
+    first_line,
+    found,
+    limit,
+    outcome,
+    trained_well,
+)
+from sm_contract.record import INFERENCE, TRAINING, WORD, Life, Record
+from sm_contract.verdict import Blocked, NotTestable
+from sm_contract.views import RoleView, Serving, Training, raise_limits
+
+STARTS = ("SM-IMAGE-OS-01", "SM-IMAGE-ARCH-01")  # nothing can be started while these are broken
+
+_MENDED = {  # what the platform never grants, and what mends a run when it is granted
+    changes.TERMINAL: "SM-PRIV-TERMINAL-01",
+    changes.CAPABILITIES: "SM-PRIV-CAPABILITY-01",
+    changes.SYS_ADMIN: "SM-PRIV-PRIVILEGED-01",
+    changes.PRIVILEGED: "SM-PRIV-PRIVILEGED-01",
+    changes.FUSE: "SM-PRIV-MOUNT-01",
+    changes.CREDENTIALS: "SM-OFFLINE-CREDENTIALS-01",
+    changes.UNMOUNTED: "SM-IMAGE-RESERVED-01",
+    changes.OWN_COMMAND: "SM-IMAGE-CMD-01",
+}
+_TRAINING_MENDED = _MENDED | {
+    changes.HYPERPARAMETERS: "SM-TRAIN-CFG-03",
+    changes.CONTENT_TYPE: "SM-TRAIN-CFG-07",
+    changes.ENVIRONMENT: "SM-TRAIN-ENV-02",
+    changes.OPTIONAL_CHANNELS: "SM-TRAIN-DATA-04",
+    changes.CHECKPOINT_DIRECTORY: "SM-TRAIN-CKPT-03",
+    changes.A_CHECKPOINT: "SM-TRAIN-CKPT-03",
+    changes.SM_VARIABLES: "SM-TRAIN-ENV-01",
+    changes.WRONG_CASE: "SM-TRAIN-CFG-01",
+    changes.TYPED_HYPERPARAMETERS: "SM-TRAIN-CFG-02",
+    changes.NO_RESOURCE_CONFIG: "SM-TRAIN-CFG-12",
+    changes.HOST_ALGO_1: "SM-TRAIN-RUN-01",
+}
+_TRAINING_BROKE = {
+    changes.HYPERPARAMETERS: "SM-TRAIN-CFG-02",
+    changes.CHECKPOINT_DIRECTORY: "SM-TRAIN-CKPT-03",
+    changes.CONTENT_TYPE: "SM-TRAIN-RUN-01",
+    changes.ENVIRONMENT: "SM-TRAIN-RUN-01",
+    changes.OPTIONAL_CHANNELS: "SM-TRAIN-RUN-01",
+}
+_SERVING_MENDED = _MENDED | {
+    changes.A_MODEL_FILE: "SM-INFER-MODEL-03",
+    changes.TRAINED_CONTAINER: "SM-TRAIN-FS-04",
+    changes.HOST_ALGO_1: "SM-INFER-ENV-01",
+    changes.HOST_NAME: "SM-INFER-ENV-01",
+    changes.ENVIRONMENT: "SM-INFER-ENV-01",
+}
+_SERVING_BROKE = {
+    changes.READ_ONLY_MODEL: "SM-INFER-MODEL-02",
+    changes.HOST_NAME: "SM-INFER-ENV-01",
+    changes.ENVIRONMENT: "SM-INFER-ENV-01",
+}
+_FIRST = re.compile(r"\.(full|bare)\b")
+_ENDS = ("itself", "stopped", "killed", "limit", "idle", "never started", "serving", "no child", "no container")
+_WITHOUT_MODEL = ("SM-INFER-RUN-01", "SM-INFER-RUN-03", "SM-INFER-PING-03")
+
+
+class Flip(NamedTuple):
+    """Two lives that differ by one change and ended differently."""
+
+    change: str
+    bad: Life
+    good: Life
+
+    @property
+    def broke(self) -> bool:
+        """Whether adding the change broke a run that went well, rather than mended one that did not."""
+        return bool(self.bad.base) and self.bad.base == self.good.name
+
+
+# --- views and lives --------------------------------------------------------------------------------
+
+
+def claimed(record: Record) -> list[RoleView]:
+    """The views of the roles that the image claims."""
+    roles = [role for role in (TRAINING, INFERENCE) if role not in record.roles or record.roles[role].claimed]
+    return [Training(record) if role == TRAINING else Serving(record) for role in roles]
+
+
+def firsts(view: RoleView) -> list[Life]:
+    """The bare and the full run; measured again alone where only that went well."""
+    lives = []
+    for name in (f"{view.prefix}.bare", f"{view.prefix}.full"):
+        life, alone = view.lives.get(name), view.lives.get(f"{name}@alone")
+        if life is not None:
+            lives.append(alone if alone is not None and alone.good and not life.good else life)
+    return lives
+
+
+def good(view: RoleView) -> list[Life]:
+    """Those of the first runs that went well."""
+    return [life for life in firsts(view) if life.good]
+
+
+def ready(serving: Serving) -> list[Life]:
+    """Those of the first runs in which the server became healthy, whatever it answered later."""
+    return [life for life in firsts(serving) if life.ready_at is not None]
+
+
+def flips(view: RoleView) -> Iterator[Flip]:
+    """Every follow-up of a first run that ended differently by its one change, limits of ours left out."""
+    for after in view.lives.values():
+        before = view.lives.get(after.base)
+        if before is None or not _FIRST.search(before.name) or after.change == changes.HIDDEN:
+            continue
+        if before.hit_limits or after.hit_limits or before.ended not in _ENDS or after.ended not in _ENDS:
+            continue
+        if after.good != before.good:
+            yield Flip(after.change, before, after) if after.good else Flip(after.change, after, before)
+
+
+def flipped(view: RoleView, *names: str) -> Flip | None:
+    """The first flip by one of these changes."""
+    return next((flip for flip in flips(view) if flip.change in names), None)
+
+
+# --- the one cause ----------------------------------------------------------------------------------
+
+
+def cause(view: RoleView) -> str:
+    """The id of the requirement that explains why a first run did not go well; "" if all did or nothing shows it."""
+    lives = firsts(view)
+    bad = [life for life in lives if not life.good and not life.hit_limits]
+    if not bad:
+        return ""
+    if any(first_line(life, NO_CREDENTIALS) for life in bad):
+        return "SM-OFFLINE-CREDENTIALS-01"
+    if isinstance(view, Serving):
+        return _serving_cause(view, bad)
+    for flip in flips(view):
+        if id := _training_flip(view, flip):
+            return id
+    if len(bad) < len(lives):
+        return ""
+    return _image_cause(view, bad[0]) or _training_end(view, bad[0])
+
+
+def _training_flip(view: RoleView, flip: Flip) -> str:
+    if flip.broke and flip.change == changes.ISOLATED:
+        return "SM-OFFLINE-DROP-01" if flip.bad.ended == "limit" else "SM-TRAIN-NET-01"
+    baked = image_of(view.record, TRAINING).baked
+    if flip.change == changes.CHECKPOINT_DIRECTORY and any(below(f.path, ("/opt/ml/checkpoints",)) for f in baked):
+        return "SM-IMAGE-RESERVED-01"
+    return (_TRAINING_BROKE if flip.broke else _TRAINING_MENDED).get(flip.change, "")
+
+
+def _training_end(view: RoleView, life: Life) -> str:
+    """What the end of the simplest training says, where nothing else explains it."""
+    if life.ended == "idle":
+        return "SM-TRAIN-RUN-06"
+    line = error_line(life)
+    if line is not None and SM_VARIABLE.search(line.text):
+        return "SM-TRAIN-ENV-01"
+    if refused_word(view, life):
+        return "SM-IMAGE-ARGUMENT-01"
+    if all(wrong_code(life) for life in firsts(view)):
+        return "SM-TRAIN-FAIL-01"
+    return "SM-TRAIN-RUN-01" if life.start_error or life.ended == "itself" else ""
+
+
+def _serving_cause(view: Serving, bad: list[Life]) -> str:  # noqa: PLR0911  # a decision list reads best as one
+    healthy = ready(view)
+    archive = view.model.source == "declared archive"
+    if archive and not healthy and (view.model.problem or view.model.magic != "gzip"):
+        return "SM-INFER-MODEL-04"
+    for flip in flips(view):
+        if flip.broke and flip.change in (changes.ISOLATED, changes.NO_NETWORK):
+            return network_cause(view, flip)
+        if id := (_SERVING_BROKE if flip.broke else _SERVING_MENDED).get(flip.change, ""):
+            return id
+    if healthy:
+        return "SM-INFER-RUN-03" if all(life.ended == "itself" for life in healthy) else ""
+    life = bad[0]
+    if id := _image_cause(view, life):
+        return id
+    program = view.record.image.programs.get("serve")
+    if not view.record.image.entrypoint and program is not None and program.file is None:
+        return "SM-INFER-RUN-02"
+    return "SM-IMAGE-ARGUMENT-01" if refused_word(view, life) else stuck(life)
+
+
+def network_cause(view: Serving, flip: Flip) -> str:
+    """Which of the offline requirements a failure without a way out breaks."""
+    unplugged = [life for life in view.lives.values() if life.network == "none" and not life.hit_limits]
+    if flip.bad.ready_at is None:
+        slow = flip.change == changes.ISOLATED and any(life.ready_at is not None for life in unplugged)
+        return "SM-OFFLINE-DROP-01" if slow else "SM-INFER-ISO-01"
+    slow = flip.change == changes.ISOLATED and any(life.good for life in unplugged)
+    return "SM-OFFLINE-DROP-01" if slow else "SM-OFFLINE-INVOKE-01"
+
+
+def _image_cause(view: RoleView, life: Life) -> str:
+    """What the image's own files say of a start that failed."""
+    image = image_of(view.record, view.role)
+    program = image.programs.get(WORD[view.role])
+    if user_fault(image):
+        return "SM-IMAGE-USER-02"
+    if not start_failed(life):
+        return ""
+    if workdir_fault(image):
+        return "SM-IMAGE-WORKDIR-01"
+    if program is not None and script_fault(program):
+        return "SM-IMAGE-SCRIPT-01"
+    if program is not None and machine_fault(program, view.candidate.architecture):
+        return "SM-IMAGE-ARCH-02"
+    return ""
+
+
+# --- what the end of one life says --------------------------------------------------------------------
+
+
+def start_failed(life: Life) -> bool:
+    """Whether the program was never executed: the engine's error, 126 or 127, or the kernel's words in the log."""
+    never = re.compile(r"exec format error|exec user process caused|^exec [^:]+: ", re.IGNORECASE)
+    return bool(life.start_error) or life.exit_code in (126, 127) or first_line(life, never) is not None
+
+
+def refused_word(view: RoleView, life: Life) -> bool:
+    """Whether the program was started and ended at once with a usage text, though no role of the image works."""
+    other = Serving(view.record) if view.role == TRAINING else Training(view.record)
+    return (
+        life.ended == "itself"
+        and life.exit_code not in (None, 0)
+        and not start_failed(life)
+        and life.seconds < 5
+        and not trained_well(life)
+        and not any(ping.status is not None for ping in life.pings)
+        and first_line(life, USAGE) is not None
+        and not good(other)
+    )
+
+
+def wrong_code(life: Life) -> bool:
+    """Whether a training did its work, said nothing of a failure, and yet ended with a code that is not 0."""
+    code = life.exit_code
+    return (
+        life.ended == "itself"
+        and code is not None
+        and 0 < code < 126
+        and trained_well(life)
+        and (life.result is None or life.result.failure is None)
+        and crash_line(life) is None
+    )
+
+
+# --- what to say where something cannot be seen ---------------------------------------------------------
+
+
+def guilty(view: RoleView, id: str) -> Life | None:
+    """The simplest life that went wrong because ``id`` is broken; None if it is not the cause.
+
+    Raises NotTestable where only sample data of ours was refused.
+    """
+    if cause(view) != id:
+        return None
+    life = next(life for life in firsts(view) if not life.good and not life.hit_limits)
+    if excuse := _excuse(view, id, life):
+        raise excuse
+    return life
+
+
+def why_not(view: RoleView, run: str = "") -> NoReturn:
+    """Raise what stands in the way of seeing something: the cause, a limit of ours, or what was not run."""
+    if view.record.unstartable:
+        raise NotTestable(view.record.unstartable)
+    bad = [life for life in firsts(view) if not life.good]
+    if id := cause(view):
+        life = next(life for life in bad if not life.hit_limits)
+        raise _excuse(view, id, life) or Blocked(id)
+    for life in bad:
+        if life.hit_limits:
+            raise NotTestable(raise_limits(life), evidence=[life])
+        if life.ended not in _ENDS:
+            raise NotTestable(life.ended)
+        if life.ended == "limit":
+            now = limit(life, "train", 0)
+            raise NotTestable(f"raise --sm-train-limit (now {now:g} s): {found(life)}", evidence=[life])
+    healthy = ready(view) if isinstance(view, Serving) else []
+    if healthy and len(healthy) == len(bad):
+        raise refused(view, bad[0])
+    if bad:
+        flip = flipped(view, changes.READ_ONLY_INPUT)
+        how = "fails when its inputs are read-only, which hides what else the run would show" if flip else ""
+        how = how or "no single difference between the runs explains it"
+        raise NotTestable(f"{bad[0].name} did not go well: {how}", evidence=bad)
+    raise NotTestable(f"{run or f'a {view.role} run that would show it'} was not run")
+
+
+def refused(view: RoleView, life: Life) -> Blocked | NotTestable:
+    """What to say where a healthy server answered no invocation with 2xx."""
+    one = plain(life)
+    if one is None:
+        return NotTestable(f"nothing was invoked in {life.name}")
+    id = refusal(life)
+    if id != "SM-INFER-INVOKE-04" and one.status not in NO_ROUTE and "requests" not in view.candidate.declared:
+        text = "declare [[inference.requests]] with a body of yours: our sample of"
+        return NotTestable(f"{text} {one.content_type} was answered with {outcome(one)}", evidence=[one])
+    return Blocked(id)
+
+
+def _excuse(view: RoleView, id: str, life: Life) -> NotTestable | None:
+    """The way out where a failure may only say that the image refuses sample data of ours."""
+    if start_failed(life):
+        return None
+    declared = view.candidate.declared
+    if id in ("SM-TRAIN-RUN-01", "SM-TRAIN-FAIL-01") and "channels" not in declared:
+        text = "declare [training.channels.NAME] with data of yours: with a sample of ours,"
+        return NotTestable(f"{text} {found(life)}", evidence=[life])
+    if id in _WITHOUT_MODEL and view.record.model.source == "none" and "model" not in declared:
+        return NotTestable(f"declare [inference] model: without one, {found(life)}", evidence=[life])
+    return None

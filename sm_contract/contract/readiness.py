@@ -1,0 +1,105 @@
+"""Why a server never became healthy, or refused what it was sent: one requirement for each way of it."""
+
+from __future__ import annotations
+
+from sm_contract.contract.reading import limit
+from sm_contract.record import Invocation, Life, Listener, Ping
+
+WANTS_A_KEY = (401, 403, 407, 511)
+NO_ROUTE = (404, 405, 501)
+_RESOLVER = "127.0.0.11"  # the engine's own, inside the container
+
+
+def stuck(life: Life) -> str:  # noqa: PLR0911  # a decision list reads best as one
+    """The requirement that a server broke that was never healthy in this life."""
+    if life.start_error or (life.ended == "itself" and life.exit_code != 0):
+        return "SM-INFER-RUN-01"
+    if life.ended == "itself":
+        return "SM-INFER-RUN-03"
+    if life.ended not in ("stopped", "killed"):
+        return ""
+    limit_of_ping = limit(life, "ping", 2)
+    first_good = next((n for n, ping in enumerate(life.pings) if ping.ok(limit_of_ping)), None)
+    if first_good is not None:
+        faults = [ping for ping in life.pings[first_good:] if not ping.ok(limit_of_ping)]
+        if not faults:
+            return "SM-INFER-PING-03"  # the window ended before it was healthy for good
+        return "SM-INFER-PING-02" if all(slow(ping, life) for ping in faults) else "SM-INFER-PING-04"
+    last = life.pings[-1] if life.pings else None
+    if last is not None and slow(last, life):
+        return "SM-INFER-PING-02"
+    if no_http(life):
+        return "SM-INFER-NET-04"
+    if last is not None and last.status is not None:
+        return "SM-INFER-PING-03" if last.status >= 500 else "SM-INFER-PING-01"
+    if life.listeners is not None and not outward(life) and elsewhere(life):
+        return "SM-INFER-NET-01"
+    return "SM-INFER-PING-03"
+
+
+def slow(ping: Ping, life: Life) -> bool:
+    """Whether a ping was accepted, and answered too late or never."""
+    if ping.error == "timed out":
+        return ping.connect_seconds is not None
+    return ping.status == 200 and ping.seconds > limit(life, "ping", 2)
+
+
+def no_http(life: Life) -> bool:
+    """Whether port 8080 takes connections and gives no HTTP status line for a plain request."""
+    last = life.pings[-1] if life.pings else None
+    if last is None or last.connect_seconds is None:
+        return False
+    if life.first_bytes:
+        return not life.first_bytes.startswith("HTTP/") or "plain HTTP" in life.first_bytes
+    if last.error == "not HTTP":
+        return True
+    return last.error in ("closed", "reset") and outward(life)
+
+
+def outward(life: Life) -> bool:
+    """Whether something in the container listens on port 8080 for others than itself."""
+    return any(one.port == 8080 and not loopback(one) for one in life.listeners or ())
+
+
+def elsewhere(life: Life) -> list[Listener]:
+    """What listens in the container, on an address or a port where the platform does not look."""
+    seen = [one for one in life.listeners or () if one.address != _RESOLVER]
+    return [one for one in seen if one.port != 8080 or loopback(one)]
+
+
+def loopback(listener: Listener) -> bool:
+    """Whether only the container itself can reach it."""
+    return listener.address.startswith(("127.", "::ffff:127.")) or listener.address == "::1"
+
+
+# --- invocations ----------------------------------------------------------------------------------
+
+
+def plain(life: Life, request: int = 0) -> Invocation | None:
+    """The invocation of a request with nothing but Content-Type, Accept, Content-Length and Host."""
+    return sent(life, "plain", request)
+
+
+def sent(life: Life, name: str, request: int = 0) -> Invocation | None:
+    """The first invocation of that name and request."""
+    return next((one for one in life.invocations if one.name == name and one.request == request), None)
+
+
+def answered(life: Life) -> bool:
+    """Whether request 0 was answered with 2xx."""
+    one = plain(life)
+    return one is not None and one.ok
+
+
+def refusal(life: Life) -> str:
+    """The requirement that explains why request 0 was not answered with 2xx in a life; "" if it was."""
+    one, with_more = plain(life), sent(life, "usual client headers")
+    if one is None or one.ok:
+        return ""
+    if one.status in WANTS_A_KEY or (with_more is not None and with_more.ok):
+        return "SM-INFER-INVOKE-04"
+    if one.error == "timed out":
+        return "SM-INFER-INVOKE-02"
+    if any(other.ok for other in life.invocations if other.name == "plain"):
+        return "SM-INFER-INVOKE-05"
+    return "SM-INFER-INVOKE-01"

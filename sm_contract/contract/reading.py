@@ -1,0 +1,124 @@
+"""Lives and logs in words: how a life ended, the line of its log that matters, the limits that were in force."""
+
+from __future__ import annotations
+
+import re
+
+from sm_contract.record import WORD, Invocation, Life, LogLine, Ping
+
+NO_CREDENTIALS = re.compile(
+    r"unable to locate credentials|NoCredentialsError|NoCredentialProviders|no EC2 IMDS role found"
+    r"|(could not|unable to) load (AWS )?credentials",
+    re.IGNORECASE,
+)
+USAGE = re.compile(
+    r"\busage:|unrecogni[sz]ed (arguments?|options?|commands?)|invalid choice|unexpected (extra )?arguments?"
+    r"|(unknown|invalid|no such|unsupported) (sub)?(command|argument|option|mode|action)"
+    r"|positional arguments? .* not expected|(can't|cannot|could not) open (file )?\W*([\w./-]*/)?(train|serve)\b"
+    r"|try '.*--help'",
+    re.IGNORECASE,
+)
+SM_VARIABLE = re.compile(r"\bSM_[A-Z][A-Z0-9_]*\b")
+_EXCEPTION = re.compile(r"^\s*[\w.]*(Error|Exception|Exit|Interrupt|Failure)\b")
+_ERROR = re.compile(
+    r"\berrors?\b(?!\s*(of|is|was)?\s*[:=]?\s*[\d.])|\w(Error|Exception)\b"
+    r"|\bfatal\b|\bpanic\b|traceback|denied|not found|no such file|cannot |can't "
+    r"|\bfailed\b|\bunable to\b|not permitted",
+    re.IGNORECASE,
+)
+_SIGNALS = {130: "SIGINT", 132: "SIGILL", 134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 137: "SIGKILL"}
+_SIGNALS |= {139: "SIGSEGV", 141: "SIGPIPE", 143: "SIGTERM"}
+_MEANING = {126: "found, but it cannot be executed", 127: "command not found"}
+
+
+def error_line(life: Life) -> LogLine | None:
+    """The log line that says most of what went wrong, if any reads like an error: the last exception, else error."""
+    for pattern in (_EXCEPTION, _ERROR):
+        for line in reversed(life.log):
+            if pattern.search(line.text):
+                return line
+    return None
+
+
+def crash_line(life: Life) -> LogLine | None:
+    """The last log line that reports a crash: a traceback or an exception, not merely the word error."""
+    crash = re.compile(r"Traceback \(most recent|\bpanic:|\bfatal\b|core dumped|Segmentation fault", re.IGNORECASE)
+    return next((n for n in reversed(life.log) if _EXCEPTION.search(n.text) or crash.search(n.text)), None)
+
+
+def first_line(life: Life, pattern: re.Pattern[str]) -> LogLine | None:
+    """The first log line that matches."""
+    return next((line for line in life.log if pattern.search(line.text)), None)
+
+
+def says(line: LogLine) -> str:
+    """A log line, quoted for a sentence."""
+    text = " ".join(line.text.split())
+    return f"the log says: {text[:200]}{'…' if len(text) > 200 else ''}"
+
+
+def telling(life: Life) -> str:
+    """What the engine or the log says of the end of a life, in one sentence."""
+    if life.start_error:
+        return f"the engine says: {life.start_error}"
+    line = error_line(life) or next((line for line in reversed(life.log) if line.text.strip()), None)
+    return says(line) if line else "it wrote nothing to its log"
+
+
+def ending(life: Life) -> str:
+    """How a life ended, as the end of a sentence whose subject is the container."""
+    if life.start_error:
+        return "could not be started"
+    after = f"after {life.seconds:.1f} s"
+    if life.ended == "itself":
+        code = life.exit_code
+        meaning = _MEANING.get(code or 0, _SIGNALS.get(code or 0, ""))
+        return f"exited with {code}{f' ({meaning})' if meaning else ''} {after}"
+    if life.ended == "idle":
+        return f"still ran {after}, though its model was saved and no processor time was used any more"
+    if life.ended == "limit":
+        return f"was still running {after}, when it was ended by force"
+    return f"was stopped {after}"
+
+
+def word(life: Life) -> str:
+    """The word of the life's role, as it was given to the container."""
+    return f"`{WORD[life.role]}`"
+
+
+def found(life: Life) -> str:
+    """One sentence on a life: its word, its run, its end."""
+    return f"{word(life)} {ending(life)} ({life.name})"
+
+
+def limit(life: Life, name: str, contract: float) -> float:
+    """A limit in force in a life; the contract's where the record does not say."""
+    return life.limits.get(name, contract)
+
+
+def within(life: Life, name: str, contract: float) -> str:
+    """A limit in words, with the contract's own where an option shortened it."""
+    text = f"{limit(life, name, contract):g} s"
+    if name in life.shortened:
+        text += f" (shortened by an option; the contract's is {life.shortened[name]:g} s)"
+    return text
+
+
+def outcome(answer: Ping | Invocation) -> str:
+    """What came back: the status, or why there is none."""
+    if answer.status is not None and not (isinstance(answer, Ping) and answer.error):
+        return f"status {answer.status}"
+    words = {
+        "refused": "connection refused",
+        "reset": "connection reset",
+        "closed": "connection closed without an answer",
+        "timed out": f"no complete answer within {answer.seconds:.1f} s",
+        "not HTTP": "an answer that is not HTTP",
+        "broken off": "an answer that broke off",
+    }
+    return words.get(answer.error, answer.error or "no answer")
+
+
+def trained_well(life: Life) -> bool:
+    """Whether there is a model: a regular file below /opt/ml/model."""
+    return life.result is not None and any(file.kind == "file" for file in life.result.model)

@@ -1,0 +1,172 @@
+"""Serving: GET /ping, from the start of the container to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sm_contract.contract.causes import STARTS, guilty, ready, why_not
+from sm_contract.contract.invoking import lived
+from sm_contract.contract.readiness import outward, slow
+from sm_contract.contract.reading import limit, outcome, telling, within
+from sm_contract.contract.timing import confirmed
+from sm_contract.record import Life, Ping
+from sm_contract.requirement import requirement
+from sm_contract.verdict import NotTestable, Violation
+from sm_contract.views import Serving
+
+SIMPLE = ("serve.bare", "serve.full")
+ENOUGH = 20  # pings after readiness
+
+
+@requirement("SM-INFER-PING-01", runs=SIMPLE, rests_on=STARTS)
+def test_ping_is_200(serving: Serving) -> None:
+    """GET /ping returns status 200 when ready."""
+    life = guilty(serving, "SM-INFER-PING-01")
+    if life is not None:
+        last = life.pings[-1]
+        fix = {
+            404: "register the route as exactly /ping",
+            405: "let /ping take GET",
+            204: "return 200 instead of 204; the body may be empty",
+        }.get(last.status or 0, "answer GET /ping with status 200 itself: no redirect, no login, no other status")
+        raise Violation(
+            expected="status 200 for GET /ping",
+            observed=f"status {last.status} for each GET /ping until {within(life, 'start', 480)} were over "
+            f"({life.name})",
+            fix=fix,
+            because=telling(life),
+            evidence=[*life.pings[-3:], life],
+        )
+    if not any(ping.status == 200 for one in _seen(serving) for ping in one.pings):
+        why_not(serving, "serve.bare")
+
+
+@requirement("SM-INFER-PING-02", runs=SIMPLE, rests_on=STARTS)
+def test_every_ping_is_answered_within_two_seconds(serving: Serving) -> None:
+    """Every ping is answered within 2 s."""
+    stuck = guilty(serving, "SM-INFER-PING-02")
+    for life in [stuck] if stuck else lived(serving):
+        most = limit(life, "ping", 2)
+        late = _late_when_stuck(life) if stuck else confirmed(serving, life, _late_idle_pings, limit=most)
+        if late:
+            slowest = max(late, key=lambda ping: ping.seconds)
+            raise Violation(
+                expected=f"each ping answered within {most:g} s",
+                observed=f"{slowest.seconds:.2f} s for the ping at {slowest.at:.1f} s: {outcome(slowest)} "
+                f"({len(late)} of {len(life.pings)} pings late in {life.name})",
+                fix="answer /ping from a cheap handler: no test prediction, no lock, no call to anything else",
+                because="" if stuck is None else telling(life),
+                evidence=sorted(late, key=lambda ping: ping.seconds)[-3:],
+            )
+
+
+@requirement("SM-INFER-PING-03", runs=SIMPLE, rests_on=STARTS)
+def test_healthy_within_the_start_window(serving: Serving) -> None:
+    """Healthy within 8 minutes of container start, or within the configured start-up time-out."""
+    life = guilty(serving, "SM-INFER-PING-03")
+    late = [one for one in ready(serving) if (one.ready_at or 0.0) > limit(one, "start", 480)]
+    if life is None and not late:
+        if not ready(serving):
+            why_not(serving, "serve.bare")
+        return
+    life = life or late[0]
+    last = life.pings[-1] if life.pings else None
+    seen = (
+        f"healthy only after {life.ready_at:.1f} s"
+        if life.ready_at
+        else outcome(last)
+        if last
+        else "no ping got through"
+    )
+    listens = "" if life.listeners != () or life.ready_at else "; nothing in the container listens"
+    raise Violation(
+        expected=f"the first of several 200s in a row on /ping within {within(life, 'start', 480)}",
+        observed=f"{seen} when the time was over{'' if outward(life) else listens} ({life.name})",
+        fix="load less before the server listens, or load faster; where the model needs its time, raise "
+        "ContainerStartupHealthCheckTimeoutInSeconds of the endpoint",
+        because=telling(life),
+        evidence=[*([last] if last else []), *life.events[-3:], life],
+    )
+
+
+@requirement("SM-INFER-PING-04", runs=SIMPLE, rests_on=[*STARTS, "SM-INFER-RUN-03"])
+def test_stays_healthy(serving: Serving) -> None:
+    """Once healthy, pings keep succeeding."""
+    stuck = guilty(serving, "SM-INFER-PING-04")
+    lives = [stuck] if stuck else lived(serving)
+    for life in lives:
+        pings = _since_good(life) if stuck else _healthy_pings(life, busy=False)
+        bad = [ping for ping in pings if ping.status != 200 and not slow(ping, life)]
+        if bad:
+            raise Violation(
+                expected="200 for every ping once the first ones were 200",
+                observed=f"{outcome(bad[0])} for the ping at {bad[0].at:.1f} s: {len(bad)} of {len(pings)} idle pings "
+                f"failed ({life.name})",
+                fix="let /ping return 200 as long as the server can work, and keep no state in it that changes by itself",
+                because=telling(life) if life.log else "",
+                evidence=bad[:3],
+            )
+    if max(len(_healthy_pings(life, busy=None)) for life in lives) < ENOUGH:
+        raise NotTestable(f"fewer than {ENOUGH} pings were sent while the server was healthy")
+
+
+@requirement(
+    "SM-INFER-PING-08",
+    runs=SIMPLE,
+    rests_on=[*STARTS, "SM-INFER-RUN-03", "SM-INFER-NET-02", "SM-INFER-PING-02", "SM-INFER-PING-04"],
+)
+def test_pings_succeed_while_busy(serving: Serving) -> None:
+    """Pings succeed within 2 s while invocations are being processed."""
+    lives = lived(serving)
+    for life in lives:
+        most = limit(life, "ping", 2)
+        bad: Sequence[Ping] = [p for p in _healthy_pings(life, busy=True) if p.status != 200 and not slow(p, life)]
+        bad = bad or confirmed(serving, life, _late_busy_pings, limit=most)
+        if bad:
+            worst = max(bad, key=lambda ping: ping.seconds)
+            raise Violation(
+                expected=f"200 on /ping within {most:g} s while {serving.candidate.concurrency} invocations are open",
+                observed=f"{outcome(worst)} after {worst.seconds:.2f} s for the ping at {worst.at:.1f} s, with invocations "
+                f"open ({len(bad)} of {len(_healthy_pings(life, busy=True))} such pings in {life.name}); idle ones are fine",
+                fix="answer /ping from a thread or worker that no invocation can hold: gunicorn --threads 2, more "
+                "workers, or prediction in a pool of its own",
+                because="",
+                evidence=sorted(bad, key=lambda ping: ping.seconds)[-3:],
+            )
+    if not any(_healthy_pings(life, busy=True) for life in lives):
+        declared = "requests" in serving.candidate.declared
+        missing = (
+            "no ping fell into an open invocation"
+            if declared
+            else "declare [[inference.requests]] with a body of yours"
+        )
+        raise NotTestable(missing if declared else f"{missing}: no ping fell into an open invocation")
+
+
+def _seen(serving: Serving) -> list[Life]:
+    return [life for life in serving.lives.values() if not life.base]
+
+
+def _healthy_pings(life: Life, *, busy: bool | None) -> list[Ping]:
+    """The pings of a healthy server's whole life: idle ones, those beside invocations, or both."""
+    if life.ready_at is None:
+        return []
+    return [ping for ping in life.pings if ping.at >= life.ready_at and busy in (None, ping.busy)]
+
+
+def _late_idle_pings(life: Life) -> list[Ping]:
+    return [ping for ping in _healthy_pings(life, busy=False) if slow(ping, life)]
+
+
+def _late_busy_pings(life: Life) -> list[Ping]:
+    return [ping for ping in _healthy_pings(life, busy=True) if slow(ping, life)]
+
+
+def _late_when_stuck(life: Life) -> list[Ping]:
+    return [ping for ping in life.pings if slow(ping, life)]
+
+
+def _since_good(life: Life) -> list[Ping]:
+    """From the first good ping on, in a life that never became healthy."""
+    first = next(n for n, ping in enumerate(life.pings) if ping.ok(limit(life, "ping", 2)))
+    return list(life.pings[first:])

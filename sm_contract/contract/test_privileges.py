@@ -1,0 +1,96 @@
+"""Privileges: what works only with rights, a terminal or devices that the platform never grants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sm_contract import changes
+from sm_contract.contract.causes import STARTS, Flip, cause, claimed, flipped, good, why_not
+from sm_contract.contract.reading import found, telling
+from sm_contract.record import Record
+from sm_contract.requirement import requirement
+from sm_contract.verdict import Blocked, Violation
+
+SIMPLE = ("train.bare", "train.full", "serve.bare", "serve.full")
+RIGHTS = {
+    changes.CAPABILITIES: "SM-PRIV-CAPABILITY-01",
+    changes.SYS_ADMIN: "SM-PRIV-PRIVILEGED-01",
+    changes.PRIVILEGED: "SM-PRIV-PRIVILEGED-01",
+    changes.FUSE: "SM-PRIV-MOUNT-01",
+}
+
+
+@requirement("SM-PRIV-CAPABILITY-01", runs=SIMPLE, rests_on=STARTS)
+def test_default_capabilities_are_enough(record: Record) -> None:
+    """No capability beyond the engine's default set is needed."""
+    if flip := _granted(record, changes.CAPABILITIES):
+        raise Violation(
+            expected="a run that needs none but the default capabilities (CHOWN, SETUID, NET_BIND_SERVICE …)",
+            observed=f"{found(flip.bad)}; with every further capability but SYS_ADMIN it works",
+            fix="leave out what needs it (network set-up, scheduling, tracing, the clock), or let it fail softly",
+            because=telling(flip.bad),
+            evidence=flip[1:],
+        )
+    _works_unaided(record)
+
+
+@requirement("SM-PRIV-MOUNT-01", runs=SIMPLE, rests_on=STARTS)
+def test_mounts_nothing(record: Record) -> None:
+    """No mount, FUSE or namespace operation is needed at run time."""
+    if flip := _granted(record, changes.FUSE):
+        raise Violation(
+            expected="a run without mounts, FUSE and new namespaces: neither the device nor the rights are there",
+            observed=f"{found(flip.bad)}; with /dev/fuse, SYS_ADMIN and no seccomp filter it works",
+            fix="read the data from a channel or download it; do not mount a bucket (s3fs, mount-s3) at run time",
+            because=telling(flip.bad),
+            evidence=flip[1:],
+        )
+    _works_unaided(record)
+
+
+@requirement("SM-PRIV-PRIVILEGED-01", runs=SIMPLE, rests_on=[*STARTS, "SM-PRIV-CAPABILITY-01", "SM-PRIV-MOUNT-01"])
+def test_needs_no_privileged_mode(record: Record) -> None:
+    """Everything works without privileged mode."""
+    if flip := _granted(record, changes.SYS_ADMIN, changes.PRIVILEGED):
+        grant = "privileged mode" if flip.change == changes.PRIVILEGED else "the capability SYS_ADMIN"
+        raise Violation(
+            expected="a run without privileged mode and without SYS_ADMIN",
+            observed=f"{found(flip.bad)}; with {grant} it works",
+            fix="leave out what needs it (mount, sysctl, kernel modules, devices) or do it when the image is built",
+            because=telling(flip.bad),
+            evidence=flip[1:],
+        )
+    _works_unaided(record)
+
+
+@requirement("SM-PRIV-TERMINAL-01", runs=SIMPLE, rests_on=STARTS)
+def test_needs_no_terminal(record: Record) -> None:
+    """No terminal and no standard input are needed."""
+    if flip := _granted(record, changes.TERMINAL):
+        raise Violation(
+            expected="a run without a terminal and with an empty standard input, as `docker run` gives without -it",
+            observed=f"{found(flip.bad)}; with a terminal and standard input it works",
+            fix="ask nothing at start (input(), read); take answers from hyperparameters or variables",
+            because=telling(flip.bad),
+            evidence=flip[1:],
+        )
+    _works_unaided(record, by_rights=False)
+
+
+def _granted(record: Record, *names: str) -> Flip | None:
+    """The flip by a grant, where it is what explains a role's failure."""
+    for view in claimed(record):
+        flip = flipped(view, *names)
+        if flip is not None and not flip.broke and cause(view) in ("SM-PRIV-TERMINAL-01", *RIGHTS.values()):
+            return flip
+    return None
+
+
+def _works_unaided(record: Record, *, by_rights: bool = True) -> None:
+    """Return if every claimed role went well as the platform would run it; raise what stands in the way."""
+    names: Sequence[str] = tuple(RIGHTS) if by_rights else ()
+    if flip := _granted(record, *names):
+        raise Blocked(RIGHTS[flip.change])
+    for view in claimed(record):
+        if not good(view):
+            why_not(view)

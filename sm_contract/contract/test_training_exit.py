@@ -1,0 +1,93 @@
+"""Training: what the exit code says."""
+
+from __future__ import annotations
+
+from sm_contract.contract.causes import STARTS, good, guilty, why_not
+from sm_contract.contract.provided import accepted
+from sm_contract.contract.reading import found, telling
+from sm_contract.requirement import requirement
+from sm_contract.verdict import NotApplicable, NotTestable, Violation
+from sm_contract.views import Training
+
+SIMPLE = ("train.bare", "train.full")
+
+
+@requirement("SM-TRAIN-FAIL-01", runs=SIMPLE, rests_on=STARTS)
+def test_success_is_exit_code_0(training: Training) -> None:
+    """Success is signalled by exit code 0."""
+    life = guilty(training, "SM-TRAIN-FAIL-01")
+    if life is not None:
+        files = life.result.model if life.result else ()
+        raise Violation(
+            expected="exit code 0 after a training that did its work",
+            observed=f"{found(life)}, with its model saved ({files[0].path if files else 'model'}), no failure file "
+            "and no error in the log",
+            fix="end the program with sys.exit(0), or return nothing from main(): the job counts as failed otherwise",
+            because=telling(life),
+            evidence=[life, *files[:3]],
+        )
+    if not good(training):
+        why_not(training, "train.bare")
+
+
+@requirement("SM-TRAIN-FAIL-02", runs=(*SIMPLE, "train.bad_hyperparameter"), rests_on=[*STARTS, "SM-TRAIN-CFG-01"])
+def test_a_bad_hyperparameter_fails_the_job(training: Training) -> None:
+    """A bad hyperparameter is signalled by a non-zero exit code."""
+    values = training.candidate.bad_hyperparameters
+    if not values and good(training):
+        raise NotTestable("declare [training] bad_hyperparameters: a value that the algorithm has to refuse")
+    life = accepted(training, "train.bad_hyperparameter")
+    if life is not None:
+        raise Violation(
+            expected="a non-zero exit code for an illegal hyperparameter",
+            observed=f"with {', '.join(f'{key}={value!r}' for key, value in values.items())} {found(life)}",
+            fix="let the error end the program with a code other than 0: no bare except around main, and "
+            "`set -o pipefail` where a script pipes the trainer into tee",
+            because=telling(life),
+            evidence=[life],
+        )
+
+
+@requirement(
+    "SM-TRAIN-FAIL-03",
+    runs=(*SIMPLE, "train.bad_data"),
+    rests_on=[*STARTS, "SM-TRAIN-FAIL-02"],
+    excused_without=("channels",),
+)
+def test_unusable_data_fails_the_job(training: Training) -> None:
+    """Unusable data is signalled by a non-zero exit code."""
+    life = accepted(training, "train.bad_data")
+    if life is not None:
+        raise Violation(
+            expected="a non-zero exit code when every channel file holds random bytes",
+            observed=f"with random bytes in the channel files {found(life)}",
+            fix="count what could be read: if nothing is left, write /opt/ml/output/failure and exit with 1",
+            because=telling(life),
+            evidence=[life],
+        )
+
+
+@requirement(
+    "SM-TRAIN-FAIL-08", runs=(*SIMPLE, "train.killed_child"), rests_on=[*STARTS, "SM-TRAIN-FAIL-02", "SM-TRAIN-FAIL-03"]
+)
+def test_the_exit_code_passes_every_wrapper(training: Training) -> None:
+    """The exit code of the training program reaches the container's first process through launchers and wrappers."""
+    if not good(training):
+        why_not(training, "train.bare")
+    if "train.killed_child" not in training.lives:
+        raise NotTestable("needs root on a local Linux engine, to kill a process of the container from outside")
+    life = training.life("train.killed_child")
+    if life.kill is None:
+        raise NotTestable(f"the training ended before a child of it could be killed: {found(life)}", evidence=[life])
+    if life.kill.depth == 0:
+        raise NotApplicable("the training program is the container's first process: there is no wrapper to pass")
+    if life.ended == "itself" and life.exit_code != 0:
+        return
+    victim = life.kill.victim[:100]
+    raise Violation(
+        expected=f"a container that ends with a non-zero exit code after its trainer ({victim}) was killed",
+        observed=f"killed at {life.kill.at:.1f} s by SIGKILL, and {found(life)}",
+        fix="start the trainer with exec, or hand its exit code on (exit $?); no supervisor that restarts it",
+        because=telling(life),
+        evidence=[f"SIGKILL at {life.kill.at:.1f} s to {victim}", life],
+    )
