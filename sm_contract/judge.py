@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Protocol
 
@@ -95,7 +96,7 @@ class Judge:
             return self._said(requirement, Verdict.BLOCKED, f"rests on {finding.by}, which is broken")
         except Exception:  # anything else is a fault of the suite and must not look like a verdict
             judgement = self._said(requirement, Verdict.NOT_JUDGED, "a fault of sm_contract")
-            return _with(judgement, traceback=traceback.format_exc())
+            return replace(judgement, traceback=traceback.format_exc())
         return self._said(requirement, Verdict.PASSED, "")
 
     def _apply(self, requirement: Requirement) -> None:
@@ -130,7 +131,7 @@ class Judge:
         verdict = Verdict.NOTED if level == "MAY" else Verdict.WARNED
         if requirement.entry.fails(self._profile):
             verdict = Verdict.FAILED
-        judgement = _with(
+        judgement = replace(
             self._said(requirement, verdict, "", violation.evidence),
             expected=violation.expected,
             observed=violation.observed,
@@ -140,7 +141,7 @@ class Judge:
         waiver = self._waivers.get(requirement.id)
         if waiver is None or waiver.expires < self._today:
             return judgement
-        return _with(
+        return replace(
             judgement,
             verdict=Verdict.WAIVED,
             reason=f"{waiver.reason} ({waiver.owner}, until {waiver.expires})",
@@ -184,10 +185,6 @@ def roles_of(requirement: Requirement) -> tuple[str, ...]:
     if prefixes == {"serve"}:
         return (INFERENCE,)
     return ROLES
-
-
-def _with(judgement: Judgement, **changes: object) -> Judgement:
-    return Judgement(**{**judgement.__dict__, **changes})  # type: ignore[arg-type]  # keys are its own fields
 
 
 def judge(
