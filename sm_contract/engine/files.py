@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import io
+import json
 import posixpath
 import tarfile
 import threading
@@ -20,7 +22,14 @@ from sm_contract.record import FileFact
 if TYPE_CHECKING:
     from sm_contract.engine.docker import DockerEngine
 
+HEAD = 65536  # bytes of a file that are kept
 LINKS = 40  # as many as the kernel follows
+GO_DIRECTORY, GO_LINK = 1 << 31, 1 << 27
+GO_TYPE = GO_DIRECTORY | GO_LINK | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 19  # device, pipe, socket, …
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part not in ("", ".")]
 
 
 def _kind(member: tarfile.TarInfo) -> str:
@@ -76,18 +85,24 @@ class ImageFiles:
         self._link: Link = engine.link
         self._image = image
         self._door = ""
-        self._known: dict[str, tarfile.TarInfo | None] = {}
+        self._steps: dict[str, str | None] = {}
+        self._heads: dict[str, bytes] = {}
+        self._members: dict[str, tarfile.TarInfo | None] = {}
         self._lock = threading.RLock()
+
+    def _container(self) -> str:
+        with self._lock:
+            if not self._door:
+                self._door = self._engine.volumes.open_door(self._image, "files")
+            return self._door
 
     @contextlib.contextmanager
     def _open(self, path: str) -> Iterator[Iterator[bytes] | None]:
         """The tar stream of a path that holds no link but perhaps its last part; None if nothing is there."""
-        with self._lock:
-            if not self._door:
-                self._door = self._engine.volumes.open_door(self._image, "files")
+        door = self._container()
         with self._link.calls(f"reading {path} of an image") as api:
             try:
-                response, chunks = archive(api, self._door, path)
+                response, chunks = archive(api, door, path)
             except APIError as error:
                 if error.status_code == 404 or "not a directory" in says(error).lower():
                     yield None
@@ -100,69 +115,112 @@ class ImageFiles:
             finally:
                 response.close()  # the engine stops packing what nobody reads
 
-    def _lstat(self, path: str) -> tarfile.TarInfo | None:
-        if path not in self._known:
-            self._known[path] = self._first(path)
-        return self._known[path]
+    def _step(self, path: str) -> str | None:
+        """What is at one step of a way: "directory", "file", "other", or the target of a link after "->"."""
+        if path not in self._steps:
+            mode, target = self._look(path)
+            if mode is None:
+                self._steps[path] = None
+            elif mode & GO_LINK:
+                if not target and (member := self._member(path)) is not None:
+                    target = member.linkname
+                self._steps[path] = f"->{target}" if target else None
+            else:
+                self._steps[path] = "directory" if mode & GO_DIRECTORY else "other" if mode & GO_TYPE else "file"
+        return self._steps[path]
+
+    def _look(self, path: str) -> tuple[int | None, str]:
+        """The mode in Go's numbering, and where a link leads. Ten times as fast as an archive of one file."""
+        door = self._container()
+        with self._link.calls(f"looking at {path} of an image") as api:
+            # docker-py has no method for this; its session is a public one of requests.
+            url = f"{api.base_url}/v{api.api_version}/containers/{door}/archive"
+            with api.head(url, params={"path": path}, timeout=api.timeout) as response:
+                stat = response.headers.get("X-Docker-Container-Path-Stat")
+                if response.ok and stat:
+                    found = json.loads(base64.b64decode(stat))
+                    return int(found["mode"]), str(found.get("linkTarget") or "")
+        if response.status_code == 404:
+            return None, ""
+        try:
+            with self._open(path):  # for the words, which only this has
+                return None, ""
+        except EngineError as error:
+            if "too many links" in str(error):
+                return GO_LINK, path
+            raise
+
+    def _member(self, path: str) -> tarfile.TarInfo | None:
+        """The archive's own header for one path, the only place that names its owner."""
+        if path not in self._members:
+            self._members[path] = self._first(path)
+        return self._members[path]
 
     def _first(self, path: str) -> tarfile.TarInfo | None:
+        try:
+            return self._header(path)
+        except EngineError as error:
+            if "too many links" not in str(error):
+                raise
+            member = tarfile.TarInfo(path)  # a link in a circle, which the engine does not even pack
+            member.type, member.mode, member.linkname = tarfile.SYMTYPE, 0o777, path
+            return member
+
+    def _header(self, path: str) -> tarfile.TarInfo | None:
         with self._open(path) as chunks:
             if chunks is None:
                 return None
             with tarfile.open(fileobj=_Stream(chunks), mode="r|", bufsize=tarfile.BLOCKSIZE) as tar:
                 member = tar.next()
+                body = tar.extractfile(member) if member is not None and member.isreg() else None
+                if body is not None:  # whoever asks for a file's owner mostly asks for its first line next
+                    self._heads[path] = body.read(HEAD)
         if member is None:  # a socket is left out of archives
             member = tarfile.TarInfo(path)
             member.type = tarfile.CHRTYPE
         return member
 
-    def _real(self, path: str) -> tuple[str, tarfile.TarInfo | None]:
+    def _real(self, path: str) -> tuple[str, str | None]:
         """Where a path leads, every link on the way followed, and what is there.
 
-        A link that leads nowhere (or in a circle) gives the link itself.
+        A last link that leads nowhere (or in a circle) gives the link itself.
         """
-        todo = [part for part in path.split("/") if part]
-        real, links = "/", 0
-        here = self._lstat("/")
-        dangling: tuple[str, tarfile.TarInfo] | None = None
+        todo, real, links, here = _parts(path), "/", 0, "directory"
+        last: tuple[str, str] | None = None  # the link that the path itself names
         while todo:
             part = todo.pop(0)
-            if part in (".", ".."):
-                real = posixpath.dirname(real) if part == ".." else real
-                here = self._lstat(real)
+            if part == "..":
+                real = posixpath.dirname(real)
                 continue
             step = posixpath.join(real, part)
-            here = self._lstat(step)
-            if here is None:
-                return dangling or (step, None)
-            if not here.issym():
-                if todo and not here.isdir():
-                    return dangling or (step, None)
-                real = step
-                if not todo:
-                    break
+            found = self._step(step)
+            if found is None or (todo and found in ("file", "other")) or links > LINKS:
+                return last or (step, None)
+            if found.startswith("->"):
+                links += 1
+                last = last or ((step, found) if not todo else None)
+                target = found[2:]
+                real = "/" if target.startswith("/") else real
+                todo = _parts(target) + todo
+                here = "directory"
                 continue
-            links += 1
-            if not todo and dangling is None:
-                dangling = (step, here)
-            if links > LINKS:
-                return dangling or (step, None)
-            if here.linkname.startswith("/"):
-                real = "/"
-            todo = [p for p in here.linkname.split("/") if p] + todo
-            here = self._lstat(real)
+            real, here = step, found
         return real, here
 
     def stat(self, path: str) -> FileFact | None:
         """What is at an absolute path, symbolic links followed; None if nothing is."""
-        real, member = self._real(path)
+        real, here = self._real(path)
+        member = None if here is None else self._member(real)
         return None if member is None else _fact(path, real, member)
 
     def read(self, path: str, limit: int = 65536) -> bytes | None:
         """The first ``limit`` bytes of a regular file, symbolic links followed."""
-        real, member = self._real(path)
-        if member is None or _kind(member) != "file":
+        real, here = self._real(path)
+        if here != "file":
             return None
+        if limit <= HEAD:
+            self._member(real)
+            return self._heads.get(real, b"")[:limit]
         with self._open(real) as chunks:
             if chunks is None:
                 return None
@@ -173,9 +231,9 @@ class ImageFiles:
 
     def walk(self, path: str, limit: int = 1000) -> list[FileFact]:
         """What lies below a directory, recursively, links not followed; at most ``limit`` entries."""
-        real, member = self._real(path)
+        real, here = self._real(path)
         found: list[FileFact] = []
-        if member is None or not member.isdir() or limit < 1:
+        if here != "directory" or limit < 1:
             return found
         with self._open(real) as chunks:
             if chunks is None:
