@@ -1,0 +1,168 @@
+"""What an image says of itself, from the engine or from an archive, and how it is got into the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sm_contract.engine.protocol import (
+    Engine,
+    EngineError,
+    EngineFull,
+    EngineLost,
+    EngineMissing,
+    FileSystem,
+    StartError,
+)
+from sm_contract.image.archive import Archive
+from sm_contract.image.choose import architecture_name, mapping, strings
+from sm_contract.image.entry import program, workdir
+from sm_contract.image.reference import BadImage, locate, shown
+from sm_contract.image.streams import Damaged
+from sm_contract.record import WORD, FileFact, ImageFacts
+
+_BAKED = 1000
+_BELOW_OPT_ML = 5000  # entries looked at, to find so many regular files
+_ACCOUNTS = 1 << 20  # bytes of /etc/passwd
+
+
+@dataclass
+class Examined:
+    """An image that was looked at, and the way to its id in the engine."""
+
+    facts: ImageFacts
+    fits: bool  # Linux, and for the declared architecture: it may be started
+    _archive: Archive | None = None
+    _id: str = ""
+
+    def image(self, engine: Engine) -> str:
+        """The id to start containers of. An archive is brought in once, under a tag of ours."""
+        if not self.fits:
+            raise BadImage(
+                f"{self.facts.reference}: is built for {self.facts.os}/{self.facts.architecture} and is not started"
+            )
+        if not self._id and self._archive is not None:
+            self._id = engine.load(self._archive.as_docker_archive(engine.tag()))
+        return self._id
+
+    def close(self) -> None:
+        """Let go of the archive."""
+        if self._archive is not None:
+            self._archive.close()
+
+
+def examine(
+    reference: str, engine: Engine | None, architecture: str, *, missing: EngineError | None = None
+) -> Examined:
+    """Look at the image that REF names, without starting it.
+
+    An archive or layout is read without the engine; anything else is the engine's to find. ``missing``
+    is why there is no engine, raised where one is needed. Raises BadImage, ImageUnknown, EngineError.
+    """
+    path = locate(reference)
+    if path is not None:
+        return _examine_archive(path, reference, architecture)
+    if engine is None:
+        raise missing or EngineMissing(f"{reference}: no engine answers, and no file of that name is there")
+    image = engine.resolve(reference)
+    facts = image_facts(reference, "engine", engine.inspect(image), engine.files(image))
+    return Examined(replace(facts, id=facts.id or image), _fits(facts, architecture), None, image)
+
+
+def _examine_archive(path: Path, reference: str, architecture: str) -> Examined:
+    archive = Archive(path, reference, architecture)
+    try:
+        facts = image_facts(reference, archive.source, archive.config, archive.files, archive.unreadable)
+    except Damaged as error:  # only if it is changed while it is read
+        archive.close()
+        raise BadImage(f"{reference}: is damaged: {error}; save it again") from None
+    except BaseException:
+        archive.close()
+        raise
+    facts = replace(facts, id=archive.id, digest=archive.digest, tags=archive.tags, size=archive.size)
+    return Examined(facts, _fits(facts, architecture), archive)
+
+
+def image_facts(
+    reference: str, source: str, description: Mapping[str, Any], fs: FileSystem | None, unreadable: str = ""
+) -> ImageFacts:
+    """The facts of an image from its description: docker's inspect JSON, or the config of an archive.
+
+    ``fs`` is its merged file system; where it cannot be read, what rests on it stays empty and
+    ``unreadable`` says why.
+    """
+    config = mapping(description.get("Config") or description.get("config"))
+    layers = mapping(description.get("RootFS")).get("Layers") or mapping(description.get("rootfs")).get("diff_ids")
+    size = description.get("Size")
+    facts = ImageFacts(
+        reference=reference,
+        source=source,
+        id=_text(description, "Id"),
+        digest=_digest(description),
+        tags=strings(description.get("RepoTags")),
+        os=_text(description, "Os", "os"),
+        architecture=_text(description, "Architecture", "architecture"),
+        variant=_text(description, "Variant", "variant"),
+        size=size if isinstance(size, int) else 0,
+        user=_text(config, "User"),
+        entrypoint=strings(config.get("Entrypoint")),
+        cmd=strings(config.get("Cmd")),
+        env=strings(config.get("Env")),
+        workdir=_text(config, "WorkingDir"),
+        volumes=tuple(sorted(mapping(config.get("Volumes")))),
+        labels={key: str(value) for key, value in mapping(config.get("Labels")).items()},
+        stop_signal=_text(config, "StopSignal"),
+        exposed=tuple(sorted(mapping(config.get("ExposedPorts")))),
+        layers=len(strings(layers)),
+        unreadable=shown(unreadable),
+    )
+    if fs is None:
+        return facts
+    try:
+        return replace(
+            facts,
+            workdir_file=fs.stat(workdir(config)),
+            passwd=_names_and_numbers(fs, "/etc/passwd"),
+            groups=_names_and_numbers(fs, "/etc/group"),
+            programs={word: program(fs, config, word) for word in WORD.values()},
+            baked=_baked(fs),
+        )
+    except (EngineMissing, EngineLost, EngineFull):
+        raise
+    except (EngineError, StartError) as error:  # an engine that cannot lay the image out, though it has it
+        return replace(facts, unreadable=shown(str(error)))
+
+
+def _fits(facts: ImageFacts, architecture: str) -> bool:
+    return facts.os.lower() == "linux" and architecture_name(facts.architecture) == architecture_name(architecture)
+
+
+def _digest(description: Mapping[str, Any]) -> str:
+    described = mapping(description.get("Descriptor")).get("digest")
+    if isinstance(described, str):
+        return described
+    return next((name.partition("@")[2] for name in strings(description.get("RepoDigests")) if "@" in name), "")
+
+
+def _text(description: Mapping[str, Any], *keys: str) -> str:
+    return next((value for key in keys if isinstance(value := description.get(key), str)), "")
+
+
+def _names_and_numbers(fs: FileSystem, path: str) -> tuple[str, ...] | None:
+    """The names and numeric ids that /etc/passwd or /etc/group knows; None without the file."""
+    data = fs.read(path, _ACCOUNTS)
+    if data is None:
+        return None
+    known: dict[str, None] = {}
+    for line in data.decode("utf-8", "replace").splitlines():
+        fields = line.split(":")
+        if len(fields) >= 3 and not line.startswith("#"):
+            known.update(dict.fromkeys((shown(fields[0]), shown(fields[2]))))
+    return tuple(name for name in known if name)
+
+
+def _baked(fs: FileSystem) -> tuple[FileFact, ...]:
+    """The regular files below /opt/ml, named as they are found there even where a link leads elsewhere."""
+    return tuple(fact for fact in fs.walk("/opt/ml", _BELOW_OPT_ML) if fact.kind == "file")[:_BAKED]
