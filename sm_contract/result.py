@@ -24,6 +24,7 @@ COUNTED = (
 
 DECLARE_ROLES = "declare roles"
 FILTERED = "filtered out"
+NOT_REACHED = "not reached"
 NOT_BUILT = "not built"
 
 # exit statuses, see exit_status()
@@ -44,7 +45,7 @@ class Gap:
     """An applicable MUST that was not judged, or a role nobody could make out: what makes a role partial."""
 
     id: str  # empty for the role itself
-    kind: str  # "not testable", "blocked", "not judged", FILTERED, NOT_BUILT, DECLARE_ROLES
+    kind: str  # "not testable", "blocked", "not judged", FILTERED, NOT_REACHED, NOT_BUILT, DECLARE_ROLES
     reason: str = ""
     accepted: bool = False  # named in the declaration's accept_not_testable
 
@@ -168,7 +169,7 @@ def conclude(
     judged_ids = {judgement.id for judgement in judgements}
     left_out = tuple(id for id in sorted(filtered) if id not in judged_ids)
     known = set(built) if built is not None else judged_ids | set(left_out)
-    facts = {role: record.roles[role] for role in ROLES if role in record.roles}
+    facts = {role: record.roles[role] for role in ROLES if role in record.roles} or _unknown(record)
     features = record.candidate.features
 
     def concerning(roles: Collection[str], ids: Iterable[str]) -> list[Entry]:
@@ -178,7 +179,7 @@ def conclude(
     def role_result(role: str, fact: RoleFact) -> RoleResult:
         own = [j for j in judgements if _concerns(j, role, fact, entries)]
         gaps = [gap for j in own if (gap := _gap(j, entries, profile, accept_not_testable))]
-        missing = [(FILTERED, e) for e in concerning([role], left_out)]
+        missing = [(NOT_REACHED if incomplete else FILTERED, e) for e in concerning([role], left_out)]
         if profile:
             missing += [(NOT_BUILT, e) for e in concerning([role], entries) if e.id not in known]
         gaps += [
@@ -263,6 +264,12 @@ def starts(record: Record) -> int:
     """How many of the recorded lives began with a container that was started."""
     lives = record.lives.values()
     return sum(not life.start_error and life.ended not in ("never started", "no container") for life in lives)
+
+
+def _unknown(record: Record) -> dict[str, RoleFact]:
+    """The roles of a record in which nobody looked for them: none of them is absent for lack of proof."""
+    why = record.unstartable or "nothing was started to find out"
+    return {role: RoleFact(claimed=None, how="found out", why=why) for role in ROLES}
 
 
 def _concerns(judgement: Judgement, role: str, fact: RoleFact, entries: dict[str, Entry]) -> bool:

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from sm_contract.record import Event, Life
 from sm_contract.report.cloud import cloud_words
-from sm_contract.report.text import Line, Page, plural, width_of
+from sm_contract.report.text import Line, Page, plural, width_of, wrap
 from sm_contract.result import ImageResult
 from sm_contract.verdict import Judgement
 
@@ -16,6 +16,7 @@ LOG_LINES = 6
 LIVES_SHOWN = 2  # the life that went wrong, and the one beside it that did not
 MOST = 5  # lines of a text that an image may have filled
 _MOMENTS = 12
+_EVIDENCE = 3
 
 
 def failure(
@@ -33,6 +34,7 @@ def failure(
         *_cloud(judgement, result, page),
         *page.row("fix", judgement.fix, style="green", most=MOST),
         ((("", ""),)),
+        *_evidence(judgement, page),
         *_lives(judgement, result, page),
         *_sources(judgement, page),
         *page.beside("again", rerun(result, judgement.id, page, options), style="cyan"),
@@ -42,12 +44,19 @@ def failure(
 def warning(judgement: Judgement, result: ImageResult, page: Page) -> list[Line]:
     """A warning or a note in a few lines."""
     return [
-        ((" ", ""), (judgement.id, "yellow bold"), (f"  {judgement.level}", "light")),
-        *page.row("", judgement.title, most=2),
+        *entitled(judgement, page, "yellow bold"),
         *page.row("observed", judgement.observed, most=3),
         *page.row("fix", judgement.fix, style="green", most=3),
         *_sources(judgement, page)[:1],
     ]
+
+
+def entitled(judgement: Judgement, page: Page, style: str) -> list[Line]:
+    """Id, level and title, as a short entry begins."""
+    parts = wrap(page.safe(f"{judgement.id} {judgement.level} · {judgement.title}"), page.width - 4)
+    id = page.safe(judgement.id)
+    first = ((" ", ""), (id, style), (parts[0].removeprefix(id), ""))
+    return [first, *(((" " * 4, ""), (part, "")) for part in parts[1:])]
 
 
 def rerun(result: ImageResult, id: str, page: Page, options: Sequence[str] = ()) -> list[str]:
@@ -82,8 +91,7 @@ def _shown_lives(judgement: Judgement, result: ImageResult) -> list[Life]:
 
 
 def _what(judgement: Judgement, page: Page) -> list[Line]:
-    what = f"{judgement.level} {page.mark('·')} {judgement.title}"
-    lines = page.row("", what, style="bold", column=1)
+    lines = page.row("", f"{judgement.level} · {judgement.title}", style="bold", column=1)
     if judgement.evidence_class not in ("DOC", "DERIVED", ""):
         lines += page.row("", f"rests on {judgement.evidence_class}: it warns and never fails", column=1)
     return lines
@@ -93,7 +101,7 @@ def _cloud(judgement: Judgement, result: ImageResult, page: Page) -> list[Line]:
     words = cloud_words(judgement, result.record)
     if not words:
         return []
-    return page.row("in the cloud", f"SageMaker would say: {words}", style="purple", most=MOST, column=14)
+    return page.row("cloud", f"SageMaker would say: {words}", style="purple", most=MOST)
 
 
 def _sources(judgement: Judgement, page: Page) -> list[Line]:
@@ -109,9 +117,14 @@ def _lives(judgement: Judgement, result: ImageResult, page: Page) -> Iterator[Li
         yield from _timeline(life, page)
     if lives:
         yield from _log(lives[0], page)
-    elif judgement.evidence:
-        for position, text in enumerate(judgement.evidence[:3]):
-            yield from page.row("evidence" if not position else "", text, most=2)
+
+
+def _evidence(judgement: Judgement, page: Page) -> Iterator[Line]:
+    told = list(judgement.evidence[:_EVIDENCE])
+    if len(judgement.evidence) > _EVIDENCE:
+        told.append(f"… {len(judgement.evidence) - _EVIDENCE} more, see result.json")
+    for position, text in enumerate(told):
+        yield from page.row("" if position else "evidence", text, most=2)
 
 
 def _timeline(life: Life, page: Page) -> Iterator[Line]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from sm_contract.report.screen import failure, warning
+from sm_contract.report.screen import entitled, failure, warning
 from sm_contract.report.text import Line, Page, duration, plural
-from sm_contract.result import NOT_BUILT, Conclusion, ImageResult, RoleResult
+from sm_contract.result import DECLARE_ROLES, Conclusion, ImageResult, RoleResult
 from sm_contract.verdict import Judgement, Verdict
 
 _STYLES = {
@@ -26,6 +26,8 @@ _CONCLUSIONS = {
 }
 _BLANK: Line = (("", ""),)
 _FAULT_LINES = 15
+_FEW = 6
+_NAMED_ABOVE = ("not testable", "blocked")
 
 
 def summary(result: ImageResult, page: Page, *, reports: Sequence[str] = (), options: Sequence[str] = ()) -> list[Line]:
@@ -42,6 +44,7 @@ def summary(result: ImageResult, page: Page, *, reports: Sequence[str] = (), opt
         *_counts(result, page),
         _BLANK,
         *(line for role in result.roles for line in _role(role, page)),
+        *_not_claimed(result, page),
         *_remarks(result, page),
         *(line for path in reports for line in page.row("report" if path == reports[0] else "", path)),
     ]
@@ -124,7 +127,7 @@ def _waived(result: ImageResult, page: Page) -> list[Line]:
     for judgement in waived:
         waiver = judgement.waiver
         until = f"to {waiver.get('expires', '?')} by {waiver.get('owner', '?')}: {waiver.get('reason', '')}"
-        lines.append(((" ", ""), (judgement.id, "purple bold"), (f"  {judgement.level}", "light")))
+        lines += entitled(judgement, page, "purple bold")
         lines += page.row("waived", until, most=3)
         lines += page.row("observed", judgement.observed, most=3)
     return lines
@@ -170,39 +173,50 @@ def _counts(result: ImageResult, page: Page) -> list[Line]:
 def _role(role: RoleResult, page: Page) -> list[Line]:
     mark, style = _CONCLUSIONS[role.conclusion]
     whole = role.conclusion in (Conclusion.CONFORMANT, Conclusion.WITH_WAIVERS)
-    text = f"{role.role}: {role.text}, {'' if whole else 'judged '}{role.coverage}"
-    lines = page.row(page.mark(mark), text, style=style, column=3)
-    if role.broken:
-        lines += page.items("broken", role.broken, column=13)
-    if role.waived:
-        lines += page.items("waived", role.waived, column=13)
-    kinds: dict[str, list[str]] = {}
-    for gap in role.gaps:
-        kinds.setdefault(f"{gap.kind}, accepted" if gap.accepted else gap.kind, []).append(gap.id)
-    for kind, ids in kinds.items():
-        if not any(ids):
-            lines += page.row("", role.gaps[0].reason, column=13, most=3)
-        elif kind == NOT_BUILT:
-            lines += page.row("", f"{plural(len(ids), 'MUST')} not built yet (listed in result.json)", column=13)
-        else:
-            lines += page.items("", [f"{plural(len(ids), 'MUST')} {kind}:", *ids], column=13, between=" ")
+    lines = [*page.row(page.mark(mark), f"{role.role}: {role.text}", style=style, column=3)]
+    lines += page.row("", str(role.coverage) if whole else f"judged {role.coverage}", column=3)
+    for label, ids in (("broken", role.broken), ("waived", role.waived)):
+        lines += page.items(f"  {label}", ids, column=14) if ids else []
+    return lines + _gaps(role, page)
+
+
+def _not_claimed(result: ImageResult, page: Page) -> list[Line]:
+    lines: list[Line] = []
+    for role, fact in result.not_claimed.items():
+        lines += page.row(page.mark("–"), f"{role}: not claimed, {fact.how}: {fact.why}", column=3)  # noqa: RUF001
     return lines
 
 
+def _gaps(role: RoleResult, page: Page) -> list[Line]:
+    """What was not judged: how many of a kind, and which, where they are few and not named above."""
+    kinds: dict[str, list[str]] = {}
+    for gap in role.gaps:
+        kinds.setdefault(f"{gap.kind}, accepted" if gap.accepted else gap.kind, []).append(gap.id)
+    why = role.gaps[0].reason if kinds.pop(DECLARE_ROLES, None) else ""
+    told = []
+    for kind, ids in kinds.items():
+        named = kind not in _NAMED_ABOVE and len(ids) <= _FEW
+        told.append(f"{plural(len(ids), 'MUST')} {kind}" + (f" ({', '.join(ids)})" if named else ""))
+    return [
+        *(page.row("  because", why, column=14) if why else []),
+        *(page.row("  not judged", "; ".join(told), column=14) if told else []),
+    ]
+
+
 def _remarks(result: ImageResult, page: Page) -> list[Line]:
-    lines: list[Line] = []
+    lines: list[Line] = [_BLANK]
     for problem in result.waiver_problems:
         lines += page.row("bad waiver", problem, style="red")
-    for short in result.shortened:
-        where = ", ".join(short.lives)
-        lines += page.row("shortened", f"{short.wait}: {short.used:g} s for {short.contract:g} s ({where})", most=3)
+    for position, short in enumerate(result.shortened):
+        text = f"{short.wait}: {short.used:g} s for {short.contract:g} s ({', '.join(short.lives)})"
+        lines += page.row("" if position else "shortened", text, most=3)
     if result.record.unstartable:
         lines += page.row("not started", result.record.unstartable, style="yellow")
     if result.record.emulated:
         lines += page.row("emulated", "the image ran under emulation: no time in this run fails", style="yellow")
     told = [plural(result.container_starts, "container start"), duration(result.seconds)]
-    if result.filtered:
-        told.append(f"{len(result.filtered)} filtered out")
+    told += [f"{len(result.filtered)} filtered out"] if result.filtered and not result.incomplete else []
+    lines += page.items("run", told, between=" · ")
     if result.not_built:
-        told.append(f"{len(result.not_built)} that apply are not built yet")
-    return [*lines, _BLANK, *page.items("run", told, between=" · ")]
+        lines += page.row("not built", f"{plural(len(result.not_built), 'requirement')} that apply to this image")
+    return lines

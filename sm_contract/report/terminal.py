@@ -25,8 +25,8 @@ MARKS: dict[Verdict, tuple[str, str]] = {
     Verdict.NOT_APPLICABLE: ("–", "light"),  # noqa: RUF001  # a dash, and meant
     Verdict.NOT_JUDGED: ("#", "red bold"),
 }
-# told by their number unless -v: nothing is to be done about them, or it is told with what blocks them
-_FOLDED = (Verdict.PASSED, Verdict.BLOCKED, Verdict.NOT_APPLICABLE)
+# told by their number unless -v: nothing is to be done about them, or the end groups them by what is to be done
+_FOLDED = (Verdict.PASSED, Verdict.BLOCKED, Verdict.NOT_TESTABLE, Verdict.NOT_APPLICABLE)
 _CHAPTERS = {
     "IMAGE": "image",
     "PRIV": "privileges",
@@ -92,7 +92,7 @@ class Terminal:
             self._folded[judgement.verdict] += 1
             return
         self._heading()
-        emit(self._sink, [judged_line(judgement, self._page)])
+        emit(self._sink, [judged_line(judgement, self._page, timed=self._verbosity > 0)])
 
     def finish(
         self,
@@ -163,7 +163,7 @@ def plan_text(*, requirements: int, from_image: int, starts: int, skipped: int =
     return " · ".join(parts + ([f"{skipped} filtered out"] if skipped else []))
 
 
-def judged_line(judgement: Judgement, page: Page) -> Line:
+def judged_line(judgement: Judgement, page: Page, *, timed: bool = False) -> Line:
     """One line on one verdict, no wider than the page."""
     mark, style = MARKS[judgement.verdict]
     told, told_style = judgement.title, ""
@@ -171,7 +171,7 @@ def judged_line(judgement: Judgement, page: Page) -> Line:
         told = f"waived to {judgement.waiver.get('expires', '?')}: {judgement.title}"
     elif judgement.verdict not in (Verdict.PASSED, Verdict.FAILED, Verdict.WARNED, Verdict.NOTED):
         told, told_style = f"{judgement.verdict.value}: {judgement.reason}", "light"
-    time = duration(judgement.seconds) if judgement.seconds else ""
+    time = duration(judgement.seconds) if timed else ""
     id = page.safe(judgement.id)
     room = page.width - 4 - max(len(id), 23) - 8 - (len(time) + 2 if time else 0)
     text = page.clipped(told, max(room, 10))

@@ -185,7 +185,7 @@ class Page:
 
     def beside(self, label: str, parts: list[str], *, style: str = "", column: int = 13) -> list[Line]:
         """A label, and lines that are laid out already, beside it."""
-        heads = [f" {label}".ljust(column), *[" " * column] * (len(parts) - 1)]
+        heads = [f" {label}".ljust(column) if column else "", *[" " * column] * (len(parts) - 1)]
         return [((head, "light"), (part, style)) for head, part in zip(heads, parts, strict=True)]
 
     def _room(self, column: int) -> int:
