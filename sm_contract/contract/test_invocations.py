@@ -124,7 +124,7 @@ def test_no_other_header_is_needed(serving: Serving) -> None:
             else ""
         )
         + f" ({life.name})",
-        fix="ask for no key, token or cookie in the container: SageMaker has checked the caller, and strips such headers",
+        fix="ask for no key, token or cookie in the container: SageMaker checks the caller and strips such headers",
         because=f"the body says: {one.body_head[:120]}" if one.body_head else "",
         evidence=[one, *([with_more] if with_more else [])],
     )

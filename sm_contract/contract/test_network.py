@@ -47,8 +47,8 @@ def test_accepts_connections_in_time(serving: Serving) -> None:
                 expected=f"every connection accepted within {most * 1000:g} ms, idle and while requests are open",
                 observed=f"{_connecting(worst) * 1000:.0f} ms to connect at {worst.at:.1f} s"
                 f"{', while invocations were open' if busy else ''} ({len(slow)} late in {life.name})",
-                fix="give the listening socket a longer backlog (gunicorn --backlog 2048, request_queue_size = 128) and "
-                "a thread that accepts while others work",
+                fix="give the listening socket a longer backlog (gunicorn --backlog 2048, request_queue_size = 128) "
+                "and a thread that accepts while others work",
                 because="about 1 s is the kernel sending the first packet again: the queue of the socket was full"
                 if 0.9 < _connecting(worst) < 1.3
                 else "",

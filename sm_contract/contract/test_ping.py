@@ -102,7 +102,7 @@ def test_stays_healthy(serving: Serving) -> None:
                 expected="200 for every ping once the first ones were 200",
                 observed=f"{outcome(bad[0])} for the ping at {bad[0].at:.1f} s: {len(bad)} of {len(pings)} idle pings "
                 f"failed ({life.name})",
-                fix="let /ping return 200 as long as the server can work, and keep no state in it that changes by itself",
+                fix="let /ping return 200 as long as the server can work, with no state in it that changes by itself",
                 because=telling(life) if life.log else "",
                 evidence=bad[:3],
             )
@@ -126,8 +126,9 @@ def test_pings_succeed_while_busy(serving: Serving) -> None:
             worst = max(bad, key=lambda ping: ping.seconds)
             raise Violation(
                 expected=f"200 on /ping within {most:g} s while {serving.candidate.concurrency} invocations are open",
-                observed=f"{outcome(worst)} after {worst.seconds:.2f} s for the ping at {worst.at:.1f} s, with invocations "
-                f"open ({len(bad)} of {len(_healthy_pings(life, busy=True))} such pings in {life.name}); idle ones are fine",
+                observed=f"{outcome(worst)} after {worst.seconds:.2f} s for the ping at {worst.at:.1f} s, with "
+                f"invocations open ({len(bad)} of {len(_healthy_pings(life, busy=True))} such pings late or failed in "
+                f"{life.name}); idle ones are fine",
                 fix="answer /ping from a thread or worker that no invocation can hold: gunicorn --threads 2, more "
                 "workers, or prediction in a pool of its own",
                 because="",

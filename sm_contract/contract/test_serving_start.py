@@ -62,7 +62,7 @@ def test_serve_is_on_path(serving: Serving) -> None:
         raise Violation(
             expected="an executable `serve` in one of the folders of PATH, since there is no ENTRYPOINT",
             observed=f"no `serve` in {', '.join(program.looked_in) or 'PATH'}",
-            fix="copy `serve` to /usr/local/bin, put its folder on PATH (ENV PATH=/opt/program:$PATH), or set ENTRYPOINT",
+            fix="copy `serve` to /usr/local/bin, or add its folder to PATH (ENV PATH=/opt/program:$PATH)",
             because=f"it lies in {', '.join(program.elsewhere)}, off the PATH"
             if program.elsewhere
             else telling(life)

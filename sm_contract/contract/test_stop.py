@@ -33,8 +33,8 @@ def test_sigterm_reaches_the_server(serving: Serving) -> None:
         elif deaf:
             raise Violation(
                 expected="SIGTERM to the container's first process reaches the process that listens on port 8080",
-                observed=f"the listener on port {deaf[0].port} was still there {within(life, 'stop', 30)} after SIGTERM, "
-                f"with the signal's default action: the first process never passed it on ({life.name})",
+                observed=f"the listener on port {deaf[0].port} was still there {within(life, 'stop', 30)} after "
+                f"SIGTERM, with the signal's default action: the first process never passed it on ({life.name})",
                 fix="start the server with exec, so that it is the first process (exec gunicorn …), or pass it on: "
                 "trap 'kill -TERM $pid' TERM",
                 because="a process that gets SIGTERM and has no handler is gone at once",
