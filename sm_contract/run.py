@@ -197,10 +197,10 @@ class Run:
         return None
 
     def _examine(self, subject: Subject, data: Given, missing: EngineMissing | None) -> tuple[Examined, Examined]:
-        inference = examine(subject.image, self.engine, data.architecture, missing)
+        inference = examine(subject.image, self.engine, data.architecture, missing=missing)
         if subject.training_image is None:
             return inference, inference
-        return examine(subject.training_image, self.engine, data.architecture, missing), inference
+        return examine(subject.training_image, self.engine, data.architecture, missing=missing), inference
 
     def _stage(self, subject: Subject, examined: Examined) -> Stage:
         assert self.engine is not None
@@ -215,7 +215,7 @@ class Run:
         return Stage(
             engine=self.engine,
             machine=self._machine,
-            image=examined.image_id(),
+            image=examined.image(self.engine),
             limits=self.limits,
             baked=examined.facts.baked,
             memory=memory,
@@ -251,6 +251,8 @@ class Run:
             return f"needs a container engine: {missing}"
         for examined in (training, inference):
             facts = examined.facts
+            if not examined.fits:
+                return f"is not started: it is built for {facts.os}/{facts.architecture}"
             if facts.os != self.engine.facts.os:
                 return f"needs an engine for {facts.os} containers"
             foreign = facts.architecture != self.engine.facts.architecture
