@@ -241,8 +241,16 @@ class Life:
         )
 
     @property
+    def saved(self) -> bool:
+        """There is a file in the model folder after a training."""
+        return self.result is not None and any(file.kind == "file" for file in self.result.model)
+
+    @property
     def good(self) -> bool:
-        return self.trained if self.role == TRAINING else self.served
+        if self.role == TRAINING:
+            # any program may end with 0 when it is given no word: only a model shows that it trained
+            return self.trained and (self.saved or bool(self.command))
+        return self.served
 
     def log_text(self) -> str:
         return "\n".join(line.text for line in self.log)

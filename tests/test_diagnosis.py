@@ -28,8 +28,8 @@ GIVEN = Given(
     },
 )
 IMAGE = ImageFacts(reference="i", source="engine", id="x", os="linux", architecture="amd64")
-GOOD = Life(name="train.bare", role="training", ended="itself", exit_code=0)
-DEAD = Life(name="train.bare", role="training", ended="itself", exit_code=1)
+GOOD = Life(name="train.bare", role="training", ended="itself", exit_code=0, command=("train",))
+DEAD = Life(name="train.bare", role="training", ended="itself", exit_code=1, command=("train",))
 UP = Life(name="serve.bare", role="inference", ended="stopped", ready_at=1.0, limits=Limits().in_force())
 DOWN = Life(name="serve.bare", role="inference", ended="itself", exit_code=1)
 

@@ -12,7 +12,7 @@ from docker.errors import APIError, ImageNotFound
 from sm_contract.engine.container import DockerContainer, configuration
 from sm_contract.engine.files import ImageFiles
 from sm_contract.engine.images import Images
-from sm_contract.engine.inside import LinuxInside, inside_or_why
+from sm_contract.engine.inside import inside_or_why
 from sm_contract.engine.link import TRANSPORT, Client, Link, says
 from sm_contract.engine.networks import Networks
 from sm_contract.engine.ownership import Session
@@ -23,6 +23,7 @@ from sm_contract.engine.protocol import (
     EngineFacts,
     FileSystem,
     ImageUnknown,
+    Inside,
     Network,
     StartError,
     Volume,
@@ -48,7 +49,7 @@ class DockerEngine:
         self.networks = Networks(self)
         self.images = Images(self)
         self.volumes = Volumes(self)
-        self.inside: LinuxInside | None
+        self.inside: Inside | None
         self.inside, self.inside_needs = inside_or_why(facts, link.address)
         self._files: dict[str, ImageFiles] = {}
         self._pending: set[str] = set()  # names of what the engine is making just now

@@ -49,7 +49,7 @@ def training_follow_ups(full: Life, bare: Life, given: Given, image: ImageFacts)
 
 
 def _both_failed(full: Life, bare: Life, given: Given, image: ImageFacts) -> list[str]:
-    if _saved(full) or _saved(bare):
+    if full.saved or bare.saved:
         return []  # the work was done: the end is what is wrong
     if bare.start_error:
         return _of_the_image(image)
@@ -124,10 +124,6 @@ def _sorted(names: list[str], life: Life, sure: bool) -> list[str]:
     hinted = {change for change, pattern in HINTS if re.search(pattern, log)}
     first = [name for name in names if name in hinted]
     return [*first, *(name for name in names if name not in hinted)] if sure else first
-
-
-def _saved(life: Life) -> bool:
-    return life.result is not None and any(file.kind == "file" for file in life.result.model)
 
 
 def late(life: Life) -> bool:
