@@ -329,14 +329,18 @@ def refused(view: RoleView, life: Life) -> Blocked | NotTestable:
     return Blocked(id)
 
 
-def _excuse(view: RoleView, id: str, life: Life) -> NotTestable | None:
-    """The way out where a failure may only say that the image refuses sample data of ours."""
+def _excuse(view: RoleView, id: str, life: Life) -> NotTestable | Blocked | None:
+    """The way out where a failure may only say that the image refuses sample data of ours, or has no model."""
     if start_failed(life):
         return None
     declared = view.candidate.declared
     if id in ("SM-TRAIN-RUN-01", "SM-TRAIN-FAIL-01") and "channels" not in declared:
         text = "declare [training.channels.NAME] with data of yours: with a sample of ours,"
         return NotTestable(f"{text} {found(life)}", evidence=[life])
-    if id in _WITHOUT_MODEL and view.record.model.source == "none" and "model" not in declared:
-        return NotTestable(f"declare [inference] model: without one, {found(life)}", evidence=[life])
-    return None
+    if id not in _WITHOUT_MODEL or view.record.model.source != "none" or "model" in declared:
+        return None
+    training = next((one for one in claimed(view.record) if one.role == TRAINING), None)
+    if training is not None and (root := cause(training)) and not good(training):
+        failed = next(one for one in firsts(training) if not one.hit_limits)
+        return _excuse(training, root, failed) or Blocked(root)
+    return NotTestable(f"declare [inference] model: without one, {found(life)}", evidence=[life])

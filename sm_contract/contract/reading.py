@@ -58,11 +58,14 @@ def says(line: LogLine) -> str:
 
 
 def telling(life: Life) -> str:
-    """What the engine or the log says of the end of a life, in one sentence."""
+    """What the engine or the log says of what went wrong in a life, in one sentence."""
     if life.start_error:
         return f"the engine says: {life.start_error}"
-    line = error_line(life) or next((line for line in reversed(life.log) if line.text.strip()), None)
-    return says(line) if line else "it wrote nothing to its log"
+    line = error_line(life)
+    if line is None and life.ended in ("itself", "idle", "limit"):
+        line = next((line for line in reversed(life.log) if line.text.strip()), None)
+        return says(line) if line else "it wrote nothing to its log"
+    return says(line) if line else ""
 
 
 def ending(life: Life) -> str:

@@ -179,7 +179,7 @@ def test_nothing_depends_on_cmd(record: Record) -> None:
             why_not(view)
 
 
-@requirement("SM-IMAGE-ARGUMENT-01", runs=SIMPLE, rests_on=[*STARTS, "SM-IMAGE-CMD-01"])
+@requirement("SM-IMAGE-ARGUMENT-01", runs=SIMPLE, rests_on=STARTS)
 def test_entry_program_takes_the_word(record: Record) -> None:
     """The entry program accepts or consumes the word `train` or `serve`."""
     for view in claimed(record):
@@ -189,7 +189,7 @@ def test_entry_program_takes_the_word(record: Record) -> None:
             assert line is not None
             raise Violation(
                 expected=f"an entry program that takes {word(life)} as its argument",
-                observed=f"{word(life)} {ending(life)}, with a usage text",
+                observed=f"{word(life)} {ending(life)}: the program was started and refused its argument ({life.name})",
                 fix=f"let the entry program accept {word(life)}, or put a small script in front of it as ENTRYPOINT "
                 'that drops the word: exec supervisord -n  (without "$@")',
                 because=says(line),
@@ -217,7 +217,7 @@ def _needs_files(record: Record) -> None:
         if image.unreadable:
             raise NotTestable(f"its files could not be read: {image.unreadable}")
     if not list(programs(record)):
-        missing = [view.prefix for view in claimed(record)]
-        if missing == ["serve"] and not record.image.entrypoint:
-            raise Blocked("SM-INFER-RUN-02")
+        for view in claimed(record):
+            if id := cause(view):
+                raise Blocked(id)
         raise NotTestable("no entry program was found in the image to look at")

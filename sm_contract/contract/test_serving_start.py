@@ -94,7 +94,7 @@ def test_keeps_running(serving: Serving) -> None:
         why_not(serving, "serve.bare")
 
 
-@requirement("SM-INFER-RUN-11", runs=("serve.again", "serve.bare"), rests_on=[*STARTS, "SM-INFER-MODEL-02"])
+@requirement("SM-INFER-RUN-11", runs=("serve.again", "serve.bare"), rests_on=STARTS)
 def test_starts_again_with_the_same_model(serving: Serving) -> None:
     """A container can be started again from scratch at any time with the same inputs."""
     if not any(life.name.startswith("serve.bare") for life in ready(serving)):
@@ -103,11 +103,12 @@ def test_starts_again_with_the_same_model(serving: Serving) -> None:
     flip = flipped(serving, changes.USED_MODEL)
     bad = flip.bad if flip is not None and flip.broke else None
     if bad is None and again is not None and again.ready_at is None and not again.hit_limits:
-        offline = flipped(serving, changes.ISOLATED, changes.NO_NETWORK)
-        if offline is not None:
+        if flipped(serving, changes.NO_NETWORK):
             raise Blocked(cause(serving) or "SM-INFER-ISO-01")
         if again.ended in ("itself", "stopped", "killed", "never started"):
             bad = again
+    if bad is not None and cause(serving):
+        why_not(serving)
     if bad is not None:
         how = found(bad) if bad.ended == "itself" else f"the second container was not healthy ({bad.name})"
         raise Violation(
