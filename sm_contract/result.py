@@ -9,6 +9,7 @@ from enum import Enum
 from sm_contract.catalogue import CURRENT, Entry, catalogue
 from sm_contract.coverage import IMAGE, applies, counts_unjudged, role_of
 from sm_contract.record import ROLES, ImageFacts, Life, Record, RoleFact
+from sm_contract.status import Exit, decide
 from sm_contract.verdict import Judgement, Verdict
 
 COUNTED = (
@@ -26,9 +27,6 @@ DECLARE_ROLES = "declare roles"
 FILTERED = "filtered out"
 NOT_REACHED = "not reached"
 NOT_BUILT = "not built"
-
-# exit statuses, see exit_status()
-CONFORMANT, BROKEN, INTERRUPTED, FAULT, USAGE, NOTHING_JUDGED, ENGINE, PARTIAL = range(8)
 
 
 class Conclusion(str, Enum):
@@ -239,20 +237,17 @@ def exit_status(
     interrupted: bool = False,
     engine_lost: bool = False,
     fault: bool = False,
-) -> int:
-    """The run's exit status. Where several hold, the order of the lines here decides.
-
-    A usage error (USAGE) ends a run before there is anything to conclude, so it is not decided here.
-    """
-    holds = (
-        (INTERRUPTED, interrupted),
-        (ENGINE, engine_lost),
-        (FAULT, fault or any(result.not_judged and not result.incomplete for result in results)),
-        (BROKEN, any(result.failures or result.waiver_problems for result in results)),
-        (PARTIAL, any(not result.partial_ok and _open(result) for result in results)),
-        (NOTHING_JUDGED, not any(result.judged for result in results)),
-    )
-    return next((status for status, true in holds if true), CONFORMANT)
+) -> Exit:
+    """The exit status that these results ask for."""
+    holds = {
+        Exit.INTERRUPTED: interrupted,
+        Exit.ENGINE: engine_lost,
+        Exit.FAULT: fault or any(result.not_judged and not result.incomplete for result in results),
+        Exit.BROKEN: any(result.failures or result.waiver_problems for result in results),
+        Exit.PARTIAL: any(not result.partial_ok and _open(result) for result in results),
+        Exit.NOTHING_JUDGED: not any(result.judged for result in results),
+    }
+    return decide([status for status, true in holds.items() if true])
 
 
 def platform(image: ImageFacts) -> str:
