@@ -62,6 +62,7 @@ class Run:
         self.durations: dict[str, float] = {}
         self._judges: dict[str, Judge] = {}
         self._plans: dict[str, Plan] = {}
+        self._kept: set[str] = set()
         self._machine: Machine | None = None
         self._began = time.monotonic()
         self._folder = Path(tempfile.mkdtemp(prefix="sm-contract-"))
@@ -119,10 +120,12 @@ class Run:
                 self.starts = self.engine.starts
                 self.engine.close()
                 self.engine = None
-            if self._writer is not None:
-                with self._writing:
+            for label, plan in self._plans.items():
+                self._keep(label, plan)
+            with self._writing:
+                if self._writer is not None:
                     self._writer.close(complete=self.complete)
-                self._writer = None
+                    self._writer = None
 
     def forget(self) -> None:
         """Remove the journal's temporary folder; after the reports are written."""
