@@ -167,14 +167,18 @@ class Run:
         except Exception:  # a scenario that breaks is a fault of ours, never a verdict
             self.faults.append(traceback.format_exc())
         finally:
-            self._keep(subject, plan)
+            self._keep(subject.label, plan)
 
-    def _keep(self, subject: Subject, plan: Plan) -> None:
-        record = replace(self.records[subject.label], roles=dict(plan.roles), model=plan.model, lives=dict(plan.lives))
-        self.records[subject.label] = record
+    def _keep(self, label: str, plan: Plan) -> None:
+        """Take over what a plan recorded, once, as far as it came."""
         with self._writing:
+            if label in self._kept:
+                return
+            self._kept.add(label)
+            record = replace(self.records[label], roles=dict(plan.roles), model=plan.model, lives=dict(plan.lives))
+            self.records[label] = record
             if self._writer is not None:
-                self._writer.record(subject.label, record)
+                self._writer.record(label, record)
 
     def _in_background(self, work: Callable[[], None]) -> None:
         """Carry on in a thread, so that Ctrl-C reaches the main one at once and ends every life."""
