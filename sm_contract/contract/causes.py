@@ -20,7 +20,7 @@ from sm_contract.contract.programs import (
     user_fault,
     workdir_fault,
 )
-from sm_contract.contract.readiness import NO_ROUTE, plain, refusal, stuck
+from sm_contract.contract.readiness import NO_ROUTE, plain, refusal, stuck, works
 from sm_contract.contract.reading import (
     NO_CREDENTIALS,
     SM_VARIABLE,
@@ -119,8 +119,8 @@ def firsts(view: RoleView) -> list[Life]:
 
 
 def good(view: RoleView) -> list[Life]:
-    """Those of the first runs that went well."""
-    return [life for life in firsts(view) if life.good]
+    """Those of the first runs that went well; a server may have refused some of its requests."""
+    return [life for life in firsts(view) if life.good or works(life)]
 
 
 def ready(serving: Serving) -> list[Life]:
@@ -194,6 +194,8 @@ def _serving_cause(view: Serving, bad: list[Life]) -> str:  # noqa: PLR0911  # a
     archive = view.model.source == "declared archive"
     if archive and not healthy and (view.model.problem or view.model.magic != "gzip"):
         return "SM-INFER-MODEL-04"
+    if view.model.source == "trained" and not healthy and not any(one.kind == "file" for one in view.model.members):
+        return "SM-TRAIN-OUT-01"
     for flip in flips(view):
         if flip.broke and flip.change in (changes.ISOLATED, changes.NO_NETWORK):
             return network_cause(view, flip)
@@ -307,7 +309,7 @@ def why_not(view: RoleView, run: str = "") -> NoReturn:
             now = limit(life, "train", 0)
             raise NotTestable(f"raise --sm-train-limit (now {now:g} s): {found(life)}", evidence=[life])
     healthy = ready(view) if isinstance(view, Serving) else []
-    if healthy and len(healthy) == len(bad):
+    if healthy and len(healthy) == len(bad) and refusal(bad[0]):
         raise refused(view, bad[0])
     if bad:
         flip = flipped(view, changes.READ_ONLY_INPUT)

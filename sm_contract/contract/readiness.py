@@ -91,10 +91,17 @@ def answered(life: Life) -> bool:
     return one is not None and one.ok
 
 
+def works(life: Life) -> bool:
+    """Whether a server was healthy, lived until it was stopped, and answered some request with 2xx."""
+    stopped = life.ready_at is not None and life.ended in ("stopped", "killed")
+    return stopped and any(one.ok for one in life.invocations if one.name == "plain")
+
+
 def refusal(life: Life) -> str:
-    """The requirement that explains why request 0 was not answered with 2xx in a life; "" if it was."""
-    one, with_more = plain(life), sent(life, "usual client headers")
-    if one is None or one.ok:
+    """The requirement that explains why a plain request was not answered with 2xx in a life; "" if all were."""
+    one = next((one for one in life.invocations if one.name == "plain" and not one.ok), None)
+    with_more = sent(life, "usual client headers")
+    if one is None:
         return ""
     if one.status in WANTS_A_KEY or (with_more is not None and with_more.ok):
         return "SM-INFER-INVOKE-04"

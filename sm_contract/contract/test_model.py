@@ -101,7 +101,7 @@ def test_the_archive_has_no_symbolic_links(serving: Serving) -> None:
     if links:
         raise Violation(
             expected="an archive of files and directories only",
-            observed=f"{len(links)} symbolic links, such as {links[0].path} -> {links[0].target}",
+            observed=f"symbolic links in it: {len(links)}, such as {links[0].path} -> {links[0].target}",
             fix="pack the files the links lead to: tar -czhf model.tar.gz -C model .",
             evidence=links[:5],
         )

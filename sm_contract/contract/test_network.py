@@ -61,13 +61,13 @@ def test_speaks_plain_http(serving: Serving) -> None:
     """The server speaks plain HTTP/1.1 on that port, without TLS."""
     life = guilty(serving, "SM-INFER-NET-04")
     if life is not None:
-        got = f"{life.first_bytes[:60]!r}" if life.first_bytes else "a closed connection"
+        got = f'"{life.first_bytes[:60]}"' if life.first_bytes else "a closed connection"
         raise Violation(
             expected="an HTTP status line (HTTP/1.1 …) for a plain GET /ping on port 8080",
             observed=f"port 8080 takes the connection, and the request is answered with {got} ({life.name})",
             fix="serve plain HTTP on 8080: no certificate, no TLS; the platform ends TLS before the container",
             because=telling(life),
-            evidence=[*life.pings[-1:], f"first bytes: {life.first_bytes!r}", life],
+            evidence=[*life.pings[-1:], f"first bytes: {life.first_bytes}", life],
         )
     spoken = any(ping.status is not None for life in firsts(serving) for ping in life.pings)
     if not ready(serving) and not spoken:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sm_contract.contract.causes import STARTS, guilty, ready, why_not
 from sm_contract.contract.invoking import lived
-from sm_contract.contract.readiness import outward, slow
+from sm_contract.contract.readiness import slow
 from sm_contract.contract.reading import limit, outcome, telling, within
 from sm_contract.contract.timing import confirmed
 from sm_contract.record import Life, Ping
@@ -71,17 +71,12 @@ def test_healthy_within_the_start_window(serving: Serving) -> None:
         return
     life = life or late[0]
     last = life.pings[-1] if life.pings else None
-    seen = (
-        f"healthy only after {life.ready_at:.1f} s"
-        if life.ready_at
-        else outcome(last)
-        if last
-        else "no ping got through"
-    )
-    listens = "" if life.listeners != () or life.ready_at else "; nothing in the container listens"
+    seen = f"{outcome(last) if last else 'no ping got through'} when the time was over"
+    seen = f"healthy only after {life.ready_at:.1f} s" if life.ready_at else seen
+    listens = "; nothing in the container listens" if life.listeners == () and not life.ready_at else ""
     raise Violation(
         expected=f"the first of several 200s in a row on /ping within {within(life, 'start', 480)}",
-        observed=f"{seen} when the time was over{'' if outward(life) else listens} ({life.name})",
+        observed=f"{seen}{listens} ({life.name})",
         fix="load less before the server listens, or load faster; where the model needs its time, raise "
         "ContainerStartupHealthCheckTimeoutInSeconds of the endpoint",
         because=telling(life),
@@ -126,8 +121,9 @@ def test_pings_succeed_while_busy(serving: Serving) -> None:
             worst = max(bad, key=lambda ping: ping.seconds)
             raise Violation(
                 expected=f"200 on /ping within {most:g} s while {serving.candidate.concurrency} invocations are open",
-                observed=f"{outcome(worst)} after {worst.seconds:.2f} s for the ping at {worst.at:.1f} s, with "
-                f"invocations open ({len(bad)} of {len(_healthy_pings(life, busy=True))} such pings late or failed in "
+                observed=f"{outcome(worst)}{'' if worst.error else f' after {worst.seconds:.2f} s'} for the ping at "
+                f"{worst.at:.1f} s, with invocations open "
+                f"({len(bad)} of {len(_healthy_pings(life, busy=True))} such pings late or failed in "
                 f"{life.name}); idle ones are fine",
                 fix="answer /ping from a thread or worker that no invocation can hold: gunicorn --threads 2, more "
                 "workers, or prediction in a pool of its own",

@@ -44,7 +44,7 @@ def test_trains_when_told(training: Training) -> None:
     if start_failed(life):
         fix = "put an executable `train` on PATH, or name the program in ENTRYPOINT so that it takes `train`"
     elif flip:
-        fix = f"let `train` work with and without: {flip.change}"
+        fix = f"let `train` work with what a job may have: {flip.change}"
     raise Violation(
         expected="a container that starts and trains with `train` as its only argument: exit code 0 on good data",
         observed=f"{found(life)}" + (f"; without {flip.change} it trains" if flip else ""),
@@ -95,7 +95,11 @@ def test_needs_nothing_baked_under_opt_ml(training: Training) -> None:
         )
 
 
-@requirement("SM-TRAIN-FS-04", runs=("train.bare", "serve.bare", "serve.full", "serve.handover"), rests_on=STARTS)
+@requirement(
+    "SM-TRAIN-FS-04",
+    runs=("train.bare", "serve.bare", "serve.full", "serve.handover"),
+    rests_on=[*STARTS, "SM-TRAIN-OUT-01"],
+)
 def test_leaves_nothing_needed_behind(record: Record) -> None:
     """Nothing outside the model, the output data and the checkpoints is needed after the job."""
     role = record.roles.get(INFERENCE)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from good_record import brief, crashed, fail, lines, served, trained
+
 from sm_contract.record import TRAINING, ImageFacts, Life, ModelFacts, Record
 
 Change = Callable[[Record], Record]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from good_record import answer, brief, served, unhealthy
+
 from mutations import (
     Change,
     Mutation,
@@ -48,7 +49,9 @@ def _invoked(status: int, body: str) -> object:
 
     def change(one: Life) -> Life:
         plain = tuple(
-            replace(answer("plain", i.request, i.at, status, body), client_sees="") for i in one.invocations if i.name == "plain"
+            replace(answer("plain", i.request, i.at, status, body), client_sees="")
+            for i in one.invocations
+            if i.name == "plain"
         )
         return replace(one, invocations=plain)
 
@@ -56,13 +59,33 @@ def _invoked(status: int, body: str) -> object:
 
 
 def _another_body(one: Life) -> Life:
-    kept = [answer(i.name, i.request, i.at, 200, '{"predictions": [0.0]}') if i.request == 0 else i for i in one.invocations]
+    kept = [
+        answer(i.name, i.request, i.at, 200, '{"predictions": [0.0]}') if i.request == 0 else i for i in one.invocations
+    ]
     return replace(one, invocations=tuple(kept))
 
 
 def _unplugged(change: object = None) -> Change:
     one = replace(brief(served("serve.bare+no network", network="none")), base="serve.bare", change=changes.NO_NETWORK)
     return add(change(one) if change else one)  # type: ignore[operator]
+
+
+def _later(one: Life, seconds: float) -> Life:
+    """The same life, with everything from readiness on later."""
+    moved = {
+        "ready_at": (one.ready_at or 0) + seconds,
+        "pings": tuple(replace(p, at=p.at + seconds) if p.status else p for p in one.pings),
+        "invocations": tuple(replace(i, at=i.at + seconds) for i in one.invocations),
+        "log": (*one.log[:1], LogLine(at=seconds, stream="stderr", text="listening on 0.0.0.0:8080")),
+    }
+    return replace(one, **moved)  # type: ignore[arg-type]
+
+
+def _ever_other(one: Life) -> Life:
+    numbered = [
+        answer(i.name, i.request, i.at, 200, f'{{"id": "{one.name}-{n}"}}') for n, i in enumerate(one.invocations)
+    ]
+    return replace(one, invocations=tuple(numbered))
 
 
 BREAKS = {
@@ -127,7 +150,9 @@ BREAKS = {
             "weights downloaded",
             then(
                 only_bare_serves(crashing("requests.exceptions.ConnectionError: huggingface.co")),
-                follow_up("serve.bare", changes.ISOLATED, crashing("requests.exceptions.ConnectionError: huggingface.co")),
+                follow_up(
+                    "serve.bare", changes.ISOLATED, crashing("requests.exceptions.ConnectionError: huggingface.co")
+                ),
                 _unplugged(crashing("requests.exceptions.ConnectionError: huggingface.co")),
                 life("serve.again", crashing("requests.exceptions.ConnectionError: huggingface.co")),
             ),
@@ -164,11 +189,19 @@ BREAKS = {
 
 KEEPS = {
     "SM-PRIV-CAPABILITY-01": [
-        Mutation("a warning in the log", servers(saying("cannot set the scheduler: Operation not permitted", "listening"))),
+        Mutation(
+            "a warning in the log", servers(saying("cannot set the scheduler: Operation not permitted", "listening"))
+        ),
     ],
-    "SM-PRIV-MOUNT-01": [Mutation("the word mount in the log", trainings(saying("mount point /opt/ml/input/data found")))],
-    "SM-PRIV-PRIVILEGED-01": [Mutation("a word in the log", trainings(saying("permission denied for cache, going on")))],
-    "SM-PRIV-TERMINAL-01": [Mutation("a word in the log", trainings(saying("stdin is not a terminal: no progress bar")))],
+    "SM-PRIV-MOUNT-01": [
+        Mutation("the word mount in the log", trainings(saying("mount point /opt/ml/input/data found")))
+    ],
+    "SM-PRIV-PRIVILEGED-01": [
+        Mutation("a word in the log", trainings(saying("permission denied for cache, going on")))
+    ],
+    "SM-PRIV-TERMINAL-01": [
+        Mutation("a word in the log", trainings(saying("stdin is not a terminal: no progress bar")))
+    ],
     "SM-OFFLINE-CREDENTIALS-01": [
         Mutation("said in a run that went well", servers(saying("Unable to locate credentials: metrics are off"))),
     ],
@@ -177,29 +210,14 @@ KEEPS = {
         Mutation("healthy later without a way out", life("serve.full", lambda one: _later(one, 30))),
     ],
     "SM-TRAIN-NET-01": [
-        Mutation("slower, and says why", life("train.full", lambda one: saying("timed out: no metrics")(fields(seconds=61.0)(one)))),
+        Mutation(
+            "slower, and says why",
+            life("train.full", lambda one: saying("timed out: no metrics")(fields(seconds=61.0)(one))),
+        ),
     ],
     "SM-INFER-ISO-01": [Mutation("healthy later without a way out", life("serve.full", lambda one: _later(one, 120)))],
     "SM-OFFLINE-INVOKE-01": [
-        Mutation("answers that differ each time", servers(lambda one: _ever_other(one))),
+        Mutation("answers that differ each time", servers(_ever_other)),
         Mutation("another body where the variables differ", only_bare_serves(_another_body)),
     ],
 }
-
-
-def _later(one: Life, seconds: float) -> Life:
-    """The same life, with everything from readiness on later."""
-    moved = {
-        "ready_at": (one.ready_at or 0) + seconds,
-        "pings": tuple(replace(p, at=p.at + seconds) if p.status else p for p in one.pings),
-        "invocations": tuple(replace(i, at=i.at + seconds) for i in one.invocations),
-        "log": (*one.log[:1], LogLine(at=seconds, stream="stderr", text="listening on 0.0.0.0:8080")),
-    }
-    return replace(one, **moved)  # type: ignore[arg-type]
-
-
-def _ever_other(one: Life) -> Life:
-    numbered = [
-        answer(i.name, i.request, i.at, 200, f'{{"id": "{one.name}-{n}"}}') for n, i in enumerate(one.invocations)
-    ]
-    return replace(one, invocations=tuple(numbered))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from good_record import image as good_image
+
 from mutations import (
     Mutation,
     candidate,
@@ -76,14 +77,23 @@ BREAKS = {
         ),
         Mutation(
             "an interpreter that is not there",
-            then(program("serve", interpreter="/usr/bin/python2", interpreter_file=None), no_serving(crashing(code=127))),
+            then(
+                program("serve", interpreter="/usr/bin/python2", interpreter_file=None), no_serving(crashing(code=127))
+            ),
         ),
         Mutation("no first line", program("train", form="other", interpreter="", first_line="import os")),
         Mutation("a directory of that name", _file("train", kind="directory")),
     ],
     "SM-IMAGE-WORKDIR-01": [
-        Mutation("hidden by the mount", image(workdir="/opt/ml/model/code", workdir_file=replace(
-            good_image().workdir_file, path="/opt/ml/model/code", real_path="/opt/ml/model/code"))),
+        Mutation(
+            "hidden by the mount",
+            image(
+                workdir="/opt/ml/model/code",
+                workdir_file=replace(
+                    good_image().workdir_file, path="/opt/ml/model/code", real_path="/opt/ml/model/code"
+                ),
+            ),
+        ),
         Mutation("not in the image", image(workdir="/opt/prorgam", workdir_file=None)),
         Mutation(
             "a relative entry point that is not there",
@@ -105,7 +115,9 @@ BREAKS = {
     ],
     "SM-IMAGE-REFERENCE-03": [
         Mutation("a long path", image(reference="registry.example/" + "nested/" * 40 + "linear:1")),
-        Mutation("white space in a tag of an archive", image(source="docker archive", reference="a b.tar", tags=("a b:1",))),
+        Mutation(
+            "white space in a tag of an archive", image(source="docker archive", reference="a b.tar", tags=("a b:1",))
+        ),
     ],
     "SM-IMAGE-RESERVED-01": [
         Mutation(
@@ -155,7 +167,10 @@ BREAKS = {
         ),
     ],
     "SM-IMAGE-ARGUMENT-01": [
-        Mutation("a parser that rejects the word", then(no_training(failing(*USAGE, code=2)), servers(crashing(*USAGE, code=2)))),
+        Mutation(
+            "a parser that rejects the word",
+            then(no_training(failing(*USAGE, code=2)), servers(crashing(*USAGE, code=2))),
+        ),
         Mutation(
             "an interpreter that takes it for a file",
             then(
@@ -170,9 +185,15 @@ BREAKS = {
 KEEPS = {
     "SM-IMAGE-OS-01": [Mutation("another variant", image(variant="v8"))],
     "SM-IMAGE-ARCH-01": [
-        Mutation("arm64 throughout, declared", then(
-            candidate(architecture="arm64"), image(architecture="arm64"),
-            program("train", machine="arm64"), program("serve", machine="arm64"))),
+        Mutation(
+            "arm64 throughout, declared",
+            then(
+                candidate(architecture="arm64"),
+                image(architecture="arm64"),
+                program("train", machine="arm64"),
+                program("serve", machine="arm64"),
+            ),
+        ),
     ],
     "SM-IMAGE-ARCH-02": [Mutation("a machine that cannot be told", program("train", machine="", form="elf"))],
     "SM-IMAGE-SCRIPT-01": [
@@ -181,8 +202,13 @@ KEEPS = {
     ],
     "SM-IMAGE-WORKDIR-01": [
         Mutation("none", image(workdir="", workdir_file=None)),
-        Mutation("the toolkits' code folder", image(workdir="/opt/ml/code", workdir_file=replace(
-            good_image().workdir_file, path="/opt/ml/code", real_path="/opt/ml/code"))),
+        Mutation(
+            "the toolkits' code folder",
+            image(
+                workdir="/opt/ml/code",
+                workdir_file=replace(good_image().workdir_file, path="/opt/ml/code", real_path="/opt/ml/code"),
+            ),
+        ),
     ],
     "SM-IMAGE-USER-02": [
         Mutation("by number", image(user="1000:1000")),
@@ -190,7 +216,9 @@ KEEPS = {
     ],
     "SM-IMAGE-REFERENCE-03": [
         Mutation("255 characters", image(reference="r/" + "n" * 251 + ":1")),
-        Mutation("a file with white space in its path", image(source="oci layout", reference="my image/", tags=("a:1",))),
+        Mutation(
+            "a file with white space in its path", image(source="oci layout", reference="my image/", tags=("a:1",))
+        ),
     ],
     "SM-IMAGE-RESERVED-01": [
         Mutation("files there that nobody needs", image(baked=(BAKED,))),

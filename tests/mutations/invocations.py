@@ -1,0 +1,147 @@
+"""SM-INFER-INVOKE-…"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from good_record import REQUESTS, answer
+
+from mutations import Change, Mutation, candidate, drop, fields, life, saying, servers, then
+from sm_contract.record import Invocation, Life
+
+ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+
+
+def _those(name: str, request: int | None = None, **facts: object) -> Change:
+    """The invocations of a name (and request) with other facts, in every life."""
+
+    def change(one: Life) -> Life:
+        kept = tuple(
+            replace(i, **facts) if i.name == name and request in (None, i.request) else i for i in one.invocations
+        )
+        return replace(one, invocations=kept)
+
+    return servers(change)
+
+
+def _answer(i: Invocation, status: int | None) -> Invocation:
+    refused = answer("plain", i.request, i.at, status, '{"detail": "refused"}')
+    return refused if status is not None else replace(refused, headers=(), body_head="", body_bytes=0, body_sha256="")
+
+
+def _refused(status: int | None, with_more: int | None = None, *, error: str = "", seconds: float = 0.01) -> Change:
+    """Every plain invocation refused; then only the usual client headers are tried."""
+
+    def change(one: Life) -> Life:
+        plain = [
+            replace(_answer(i, status), error=error, seconds=seconds) for i in one.invocations if i.name == "plain"
+        ]
+        more = replace(answer("usual client headers", 0, 1.2, with_more if with_more else status), error=error)
+        pings = tuple(replace(p, busy=p.at < 1.3 and p.busy) for p in one.pings)
+        return replace(one, invocations=(*plain, more), pings=pings)
+
+    return then(servers(change), drop("serve.empty"), life("serve.again", lambda one: change(replace(one))))
+
+
+def _header(value: str, name: str = ATTRIBUTES) -> Change:
+    def change(one: Life) -> Life:
+        return replace(one, invocations=tuple(replace(i, headers=(*i.headers, (name, value))) for i in one.invocations))
+
+    return servers(change)
+
+
+def _late(seconds: float, **facts: object) -> Change:
+    def change(one: Life) -> Life:
+        first = replace(one.invocations[2], seconds=seconds, **facts)
+        return replace(one, invocations=(*one.invocations[:2], first, *one.invocations[3:]))
+
+    return servers(change)
+
+
+def _other_body(i: Invocation) -> dict[str, object]:
+    changed = answer(i.name, i.request, i.at, 200, '{"predictions": [9.9]}')
+    return {"body_sha256": changed.body_sha256, "body_head": changed.body_head}
+
+
+OTHER = _other_body(answer("extra headers", 0, 0.0))
+
+BREAKS = {
+    "SM-INFER-INVOKE-01": [
+        Mutation("the route is /predict", _refused(404)),
+        Mutation("GET only", _refused(405)),
+        Mutation("not implemented, with samples of ours", then(candidate(declared=("channels",)), _refused(501))),
+        Mutation("fails on every request", _refused(500)),
+        Mutation("closes without an answer", _refused(None, error="closed")),
+    ],
+    "SM-INFER-INVOKE-02": [
+        Mutation("61 s", _late(61.3)),
+        Mutation("no end", _late(60.0, status=None, error="timed out")),
+        Mutation("no end for any", _refused(None, error="timed out", seconds=60.0)),
+    ],
+    "SM-INFER-INVOKE-03": [
+        Mutation(
+            "400 for unknown headers",
+            then(_those("extra headers", status=400), _those("custom attributes", status=400)),
+        ),
+        Mutation("another body", _those("extra headers", **OTHER)),
+        Mutation("headers of the service refused", _those("all headers", status=431)),
+    ],
+    "SM-INFER-INVOKE-04": [
+        Mutation("a key demanded", _refused(401, 200)),
+        Mutation("any key demanded, and ours refused", _refused(403)),
+        Mutation("400 without User-Agent", _refused(400, 200)),
+        Mutation("with samples of ours", then(candidate(declared=("channels",)), _refused(403))),
+    ],
+    "SM-INFER-INVOKE-05": [
+        Mutation("decoded as UTF-8", _those("plain", 2, status=500, body_head="'utf-8' codec can't decode byte 0xf1")),
+        Mutation("JSON not taken", _those("plain", 1, status=415, body_head="")),
+    ],
+    "SM-INFER-INVOKE-08": [
+        Mutation(
+            "parsed as key=value", _those("custom attributes", status=500, body_head="ValueError: too many values")
+        ),
+        Mutation(
+            "and so with all headers", then(_those("custom attributes", status=400), _those("all headers", status=400))
+        ),
+    ],
+    "SM-INFER-INVOKE-09": [
+        Mutation("5 KB of JSON", _header('{"debug": "' + "x" * 5000 + '"}')),
+        Mutation("UTF-8", _header("modèle-7", ATTRIBUTES.lower())),
+    ],
+}
+
+KEEPS = {
+    "SM-INFER-INVOKE-01": [
+        Mutation(
+            "201", servers(lambda one: replace(one, invocations=tuple(replace(i, status=201) for i in one.invocations)))
+        ),
+        Mutation(
+            "headers in another order",
+            servers(
+                lambda one: replace(
+                    one, invocations=tuple(replace(i, headers=i.headers[::-1]) for i in one.invocations)
+                )
+            ),
+        ),
+    ],
+    "SM-INFER-INVOKE-02": [Mutation("59 s", _late(59.0))],
+    "SM-INFER-INVOKE-03": [
+        Mutation(
+            "another body each time",
+            servers(
+                lambda one: replace(
+                    one, invocations=tuple(replace(i, body_sha256=f"{n:064d}") for n, i in enumerate(one.invocations))
+                )
+            ),
+        ),
+        Mutation("further headers in the answer", _header("1", "X-Request-Count")),
+    ],
+    "SM-INFER-INVOKE-04": [Mutation("says that there is no key", servers(saying("no API key set: open to all")))],
+    "SM-INFER-INVOKE-05": [Mutation("204 for one", _those("plain", 1, status=204, body_bytes=0))],
+    "SM-INFER-INVOKE-08": [Mutation("given back in the body", _those("custom attributes", **OTHER))],
+    "SM-INFER-INVOKE-09": [
+        Mutation("1,024 characters", _header("a=b, " * 204 + "abcd")),
+        Mutation("a long other header", _header("x" * 4000, "X-Debug")),
+    ],
+}
+_ = (REQUESTS, fields)

@@ -1,0 +1,125 @@
+"""SM-TRAIN-DATA-…, -OUT-01, -FAIL-…"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from good_record import MODEL, lines, trained
+
+from mutations import (
+    Mutation,
+    candidate,
+    crashing,
+    failing,
+    fields,
+    follow_up,
+    life,
+    lives,
+    model,
+    no_serving,
+    no_training,
+    only_full_trains,
+    saying,
+    then,
+    trainings,
+)
+from sm_contract import changes
+from sm_contract.record import Kill, Life, TrainingResult, TreeFile
+
+ACCEPTED = fields(exit_code=0, log=lines("ERROR bad input, ignored", "done"), result=trained("x").result)
+
+
+def _left(**trees: tuple[TreeFile, ...]) -> object:
+    return lambda one: replace(one, result=TrainingResult(status="Completed", **trees))
+
+
+def _code(code: int, *log: str) -> object:
+    """Trained well, model and all, and ended with this code."""
+
+    def change(one: Life) -> Life:
+        return replace(one, exit_code=code, result=replace(one.result, status="Failed"), log=lines(*log) or one.log)
+
+    return change
+
+
+BREAKS = {
+    "SM-TRAIN-DATA-03": [
+        Mutation("fits on an empty frame", life("train.missing_channel", ACCEPTED)),
+    ],
+    "SM-TRAIN-DATA-04": [
+        Mutation(
+            "validation opened in any case",
+            then(
+                only_full_trains(failing("FileNotFoundError: '/opt/ml/input/data/validation'")),
+                follow_up("train.bare", changes.OPTIONAL_CHANNELS),
+            ),
+        ),
+    ],
+    "SM-TRAIN-OUT-01": [
+        Mutation("saved below output", trainings(_left(output=(TreeFile(path="model/model.json", kind="file"),)))),
+        Mutation("an empty directory", trainings(_left(model=(TreeFile(path="v1", kind="directory"),)))),
+        Mutation("a dangling link", trainings(_left(model=(TreeFile(path="model", kind="symlink", target="/tmp/m"),)))),
+        Mutation("in one of the runs", life("train.bare", _left())),
+        Mutation(
+            "saved in the program's folder, where only the container that trained serves it",
+            then(
+                trainings(_left()),
+                model(source="trained"),
+                no_serving(crashing("FileNotFoundError: '/opt/ml/model/model.json'")),
+                follow_up("serve.bare", changes.TRAINED_CONTAINER),
+            ),
+        ),
+    ],
+    "SM-TRAIN-FAIL-01": [
+        Mutation("the number of iterations", no_training(_code(5))),
+        Mutation("a log that speaks of errors", no_training(_code(3, "training error 0.31", "final error: 0.02"))),
+    ],
+    "SM-TRAIN-FAIL-02": [
+        Mutation("ignored", life("train.bad_hyperparameter", ACCEPTED)),
+        Mutation(
+            "every code is lost in a pipe",
+            lives(
+                ("train.bad_hyperparameter", "train.bad_data", "train.missing_channel", "train.killed_child"), ACCEPTED
+            ),
+        ),
+        Mutation(
+            "neither name of the file is read",
+            then(
+                life("train.bad_hyperparameter", ACCEPTED),
+                follow_up("train.bad_hyperparameter", changes.WRONG_CASE),
+            ),
+        ),
+    ],
+    "SM-TRAIN-FAIL-03": [
+        Mutation("files that cannot be read are left out", life("train.bad_data", ACCEPTED)),
+        Mutation("and an empty channel, too", lives(("train.bad_data", "train.missing_channel"), ACCEPTED)),
+    ],
+    "SM-TRAIN-FAIL-08": [
+        Mutation("a wrapper that ends with 0", life("train.killed_child", ACCEPTED)),
+        Mutation("a supervisor that starts it again", life("train.killed_child", fields(ended="limit", seconds=32.0))),
+    ],
+}
+
+KEEPS = {
+    "SM-TRAIN-DATA-03": [
+        Mutation("another code and a failure file", life("train.missing_channel", failing("no data", code=7))),
+        Mutation("no log", life("train.missing_channel", fields(log=()))),
+    ],
+    "SM-TRAIN-DATA-04": [Mutation("two of them", candidate(optional_channels=("validation", "test")))],
+    "SM-TRAIN-OUT-01": [
+        Mutation("files in folders", trainings(_left(model=(TreeFile(path="a/b/model.bin", kind="file", size=1),)))),
+        Mutation("output as well", trainings(_left(model=MODEL, output=(TreeFile(path="success", kind="file"),)))),
+    ],
+    "SM-TRAIN-FAIL-01": [
+        Mutation("speaks of errors, ends with 0", trainings(saying("Error: no GPU, going on", "done")))
+    ],
+    "SM-TRAIN-FAIL-02": [
+        Mutation("killed by a signal", life("train.bad_hyperparameter", fields(exit_code=134))),
+        Mutation("code 255", life("train.bad_hyperparameter", fields(exit_code=255))),
+    ],
+    "SM-TRAIN-FAIL-03": [Mutation("code 2, no word", life("train.bad_data", fields(exit_code=2, log=())))],
+    "SM-TRAIN-FAIL-08": [
+        Mutation("code 1 instead of 137", life("train.killed_child", fields(exit_code=1))),
+        Mutation("deeper down", life("train.killed_child", fields(kill=Kill(at=0.9, victim="python3 -u x", depth=3)))),
+    ],
+}

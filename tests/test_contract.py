@@ -1,0 +1,390 @@
+"""The requirements, each tested by changing a good record: a fault breaks its own, and what is legal breaks none."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from good_record import REQUESTS, answer, crashed, fail, good_record, served, trained
+from mutations import (
+    MEANT_TO_FAIL,
+    Change,
+    Mutation,
+    add,
+    candidate,
+    drop,
+    failing,
+    fields,
+    follow_up,
+    life,
+    no_serving,
+    no_training,
+    serve_only,
+    servers,
+    then,
+    trainings,
+)
+from mutations.texts import TEXTS
+
+import sm_contract.contract
+from sm_contract import changes
+from sm_contract.catalogue import catalogue
+from sm_contract.judge import judge
+from sm_contract.record import INFERENCE, TRAINING, ModelFacts, Ping, Record, RoleFact
+from sm_contract.requirement import registry
+from sm_contract.verdict import Judgement, Verdict
+
+CHAPTERS = ("images", "privileges", "training", "training_end", "serving", "invocations", "models")
+OTHERS = {
+    "SM-PRIV-PRIVILEGED-01",
+    "SM-PRIV-CAPABILITY-01",
+    "SM-PRIV-MOUNT-01",
+    "SM-PRIV-TERMINAL-01",
+    "SM-TRAIN-NET-01",
+    "SM-INFER-ISO-01",
+    "SM-OFFLINE-INVOKE-01",
+    "SM-OFFLINE-CREDENTIALS-01",
+    "SM-OFFLINE-DROP-01",
+}
+ABOUT_A_SUPPLIED_MODEL = ("SM-INFER-MODEL-03", "SM-INFER-MODEL-04", "SM-INFER-MODEL-05", "SM-INFER-MODEL-06")
+
+sm_contract.contract.load()
+
+
+def _table(name: str) -> dict[str, list[Mutation]]:
+    return {
+        id: rows for chapter in CHAPTERS for id, rows in getattr(import_module(f"mutations.{chapter}"), name).items()
+    }
+
+
+BREAKS, KEEPS = _table("BREAKS"), _table("KEEPS")
+
+
+def _cases(table: dict[str, list[Mutation]]) -> list[object]:
+    return [pytest.param(id, one, id=f"{id}: {one.name}") for id, rows in table.items() for one in rows]
+
+
+def verdicts(record: Record) -> dict[str, Judgement]:
+    """Every verdict of the contract; a fault of ours fails the test."""
+    found = {one.id: one for one in judge(record) if one.id in BREAKS}
+    for one in found.values():
+        assert one.verdict is not Verdict.NOT_JUDGED, one.traceback
+    return found
+
+
+def broken(found: dict[str, Judgement]) -> set[str]:
+    return {one.id for one in found.values() if one.verdict.broken}
+
+
+def mutated(*changed: Change) -> dict[str, Judgement]:
+    return verdicts(then(*changed)(good_record()))
+
+
+# --- the registry -----------------------------------------------------------------------------------
+
+
+def test_all_requirements_of_the_main_job_are_registered_and_no_others() -> None:
+    scopes = ("base-image", "base-training", "base-hosting")
+    musts = {id for id, entry in catalogue().items() if entry.level == "MUST" and entry.scope in scopes}
+    assert {id for id, one in registry().items() if not one.own} >= musts | OTHERS
+    assert len(musts | OTHERS) == 65
+    assert set(BREAKS) == set(KEEPS) == set(TEXTS) == musts | OTHERS
+
+
+@pytest.mark.parametrize("table", [BREAKS, KEEPS], ids=["breaks", "keeps"])
+def test_each_requirement_has_mutations(table: dict[str, list[Mutation]]) -> None:
+    assert [id for id, rows in table.items() if not rows] == []
+    for id, rows in table.items():
+        assert len({one.name for one in rows}) == len(rows), f"{id}: a name is used twice"
+
+
+def test_what_they_rest_on_is_known_and_has_no_circle() -> None:
+    known = registry()
+    for start in known:
+        todo, seen = list(known[start].rests_on), set[str]()
+        while todo:
+            id = todo.pop()
+            assert id in known, f"{start} rests on {id}, which is not judged"
+            assert id != start, f"{start} rests on itself"
+            if id not in seen:
+                seen.add(id)
+                todo.extend(known[id].rests_on)
+
+
+def test_the_room_knows_nothing_of_how_the_record_comes_about() -> None:
+    allowed = {"record", "verdict", "requirement", "views", "changes", "contract"}
+    for path in Path(sm_contract.contract.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            for name in names:
+                assert name.split(".")[0] not in ("docker", "requests", "pytest"), f"{path.name} imports {name}"
+                parts = name.split(".")
+                if parts[0] == "sm_contract" and len(parts) > 1:
+                    assert parts[1] in allowed, f"{path.name} imports {name}"
+
+
+# --- mutations --------------------------------------------------------------------------------------
+
+
+def test_a_good_record_keeps_the_whole_contract() -> None:
+    found = verdicts(good_record())
+    other = {id: one.verdict for id, one in found.items() if one.verdict is not Verdict.PASSED}
+    assert other == dict.fromkeys(ABOUT_A_SUPPLIED_MODEL, Verdict.NOT_APPLICABLE)
+
+
+@pytest.mark.parametrize(("id", "mutation"), _cases(BREAKS))
+def test_a_fault_breaks_its_requirement_and_no_other(id: str, mutation: Mutation) -> None:
+    found = mutated(mutation.change)
+    assert broken(found) == {id}
+    assert found[id].verdict is (Verdict.FAILED if catalogue()[id].fails(None) else Verdict.WARNED)
+    for one in found.values():
+        if one.verdict is Verdict.BLOCKED:
+            assert one.reason == f"rests on {id}, which is broken"
+
+
+@pytest.mark.parametrize(("id", "mutation"), _cases(KEEPS))
+def test_what_is_legal_breaks_nothing(id: str, mutation: Mutation) -> None:
+    found = mutated(mutation.change)
+    assert broken(found) == set()
+    assert found[id].verdict is Verdict.PASSED, found[id].reason
+
+
+@pytest.mark.parametrize("id", TEXTS)
+def test_what_is_said_is_held_to_the_letter(id: str) -> None:
+    one = mutated(BREAKS[id][0].change)[id]
+    assert (one.observed, one.fix) == TEXTS[id]
+    assert one.expected
+    assert one.evidence
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_two_faults_at_once_are_never_missed_nor_a_fault_of_ours(seed: int) -> None:
+    cases = [(id, one) for id, rows in BREAKS.items() for one in rows]
+    for number, (id, one) in enumerate(cases):
+        other_id, other = cases[(number * 7 + seed * 31 + 13) % len(cases)]
+        try:
+            record = then(one.change, other.change)(good_record())
+        except (KeyError, StopIteration, AssertionError, IndexError):
+            continue  # the second has nothing left to change
+        found = verdicts(record)
+        assert broken(found), f"neither {id} ({one.name}) nor {other_id} ({other.name}) is named"
+        for judged in found.values():
+            if judged.verdict is Verdict.BLOCKED:
+                assert judged.reason.split()[2].rstrip(",") in broken(found), f"{judged.id}: {judged.reason}"
+
+
+# --- no declaration, roles --------------------------------------------------------------------------
+
+
+def _undeclared() -> Change:
+    nothing = candidate(
+        declared=(), hyperparameters={}, bad_hyperparameters={}, optional_channels=(), requests=REQUESTS[:2]
+    )
+    return then(nothing, drop("train.bad_hyperparameter"))
+
+
+def _refuses_requests(status: int) -> Change:
+    def change(one: object) -> object:
+        plain = [replace(answer("plain", n, 1.1, status, "bad request")) for n in (0, 1)]
+        more = replace(plain[0], name="usual client headers")
+        pings = tuple(replace(ping, busy=False) for ping in one.pings)  # type: ignore[attr-defined]
+        return replace(one, invocations=(*plain, more), pings=pings)  # type: ignore[type-var]
+
+    return then(servers(change), life("serve.again", change))  # type: ignore[arg-type]
+
+
+def test_without_declaration_a_good_image_is_judged_in_fifty_requirements() -> None:
+    found = mutated(_undeclared())
+    assert broken(found) == set()
+    assert sum(one.verdict.judged for one in found.values()) >= 50
+
+
+@pytest.mark.parametrize("status", [400, 415, 500, 503])
+def test_an_image_that_refuses_our_data_is_not_accused(status: int) -> None:
+    found = mutated(
+        _undeclared(),
+        no_training(failing("ValueError: train.csv: expected 784 columns")),
+        lambda record: replace(record, lives={**record.lives, **_healthy_lives()}),
+        _refuses_requests(status),
+    )
+    assert broken(found) == set()
+    assert sum(one.verdict.judged for one in found.values()) >= 25
+    assert all(one.verdict is not Verdict.BLOCKED for one in found.values())
+
+
+def _healthy_lives() -> dict[str, object]:
+    good = good_record().lives
+    return {name: good[name] for name in ("serve.full", "serve.bare", "serve.again")}
+
+
+def test_without_a_model_a_server_that_ends_is_not_accused() -> None:
+    found = mutated(_undeclared(), no_training(failing("ValueError: train.csv: no such column")))
+    assert broken(found) == set()
+    assert "declare [training.channels.NAME]" in found["SM-TRAIN-RUN-01"].reason
+    assert "declare" in found["SM-INFER-RUN-01"].reason
+
+
+def test_a_role_that_is_not_claimed_is_not_judged() -> None:
+    found = mutated(serve_only())
+    training = [one for id, one in found.items() if id.startswith("SM-TRAIN-")]
+    assert {one.verdict for one in training} == {Verdict.NOT_APPLICABLE}
+    assert broken(found) == set()
+    assert found["SM-PRIV-TERMINAL-01"].verdict is Verdict.PASSED
+
+
+def test_training_alone_has_nothing_to_hand_over() -> None:
+    def change(record: Record) -> Record:
+        lives = {name: one for name, one in record.lives.items() if one.role == TRAINING}
+        roles = {**record.roles, INFERENCE: RoleFact(claimed=False, how="declared", why="not declared")}
+        return replace(record, lives=lives, roles=roles)
+
+    found = mutated(change)
+    assert found["SM-TRAIN-FS-04"].verdict is Verdict.NOT_APPLICABLE
+    assert not any(one.verdict in (Verdict.NOT_TESTABLE, Verdict.BLOCKED) for one in found.values())
+
+
+def test_a_failed_training_blocks_the_server_that_has_no_model() -> None:
+    found = mutated(no_training(failing("ModuleNotFoundError: No module named 'numpy'")))
+    assert broken(found) == {"SM-TRAIN-RUN-01"}
+    assert found["SM-INFER-RUN-01"].reason == "rests on SM-TRAIN-RUN-01, which is broken"
+
+
+# --- limits of ours, and a busy machine -------------------------------------------------------------
+
+
+def _late_ping(one: object) -> object:
+    pings = tuple(replace(p, seconds=3.0) if n == 25 else p for n, p in enumerate(one.pings))  # type: ignore[attr-defined]
+    return replace(one, pings=pings)  # type: ignore[type-var]
+
+
+def test_late_beside_others_and_in_time_alone_is_no_verdict() -> None:
+    alone = replace(served("serve.bare@alone"), neighbours=0)
+    found = mutated(life("serve.bare", _late_ping), add(alone))  # type: ignore[arg-type]
+    assert found["SM-INFER-PING-02"].verdict is Verdict.NOT_TESTABLE
+    assert "machine too busy: 3.00 s against a limit of 2 s" in found["SM-INFER-PING-02"].reason
+    assert broken(found) == set()
+
+
+def test_late_beside_others_and_late_alone_is_broken() -> None:
+    alone = _late_ping(replace(served("serve.bare@alone"), neighbours=0))
+    found = mutated(life("serve.bare", _late_ping), add(alone))  # type: ignore[arg-type]
+    assert broken(found) == {"SM-INFER-PING-02"}
+
+
+def test_late_by_no_more_than_a_control_of_ours_is_no_verdict() -> None:
+    found = mutated(servers(_late_ping), servers(fields(machine_late=1.4)))  # type: ignore[arg-type]
+    assert found["SM-INFER-PING-02"].verdict is Verdict.NOT_TESTABLE
+    assert "control of ours late by 1.40 s" in found["SM-INFER-PING-02"].reason
+
+
+def test_a_server_that_is_healthy_only_alone_is_judged_by_that() -> None:
+    late = no_serving(
+        lambda one: replace(crashed(one, 0), ended="stopped", pings=(Ping(at=9, seconds=0, error="refused"),))
+    )
+    found = mutated(late, add(replace(served("serve.bare@alone"), neighbours=0)))
+    assert broken(found) == set()
+    assert found["SM-INFER-PING-01"].verdict is Verdict.PASSED
+    assert found["SM-INFER-ENV-01"].verdict is Verdict.NOT_TESTABLE
+
+
+def test_a_limit_of_ours_is_no_verdict() -> None:
+    memory = trainings(lambda one: replace(fail(one, 137, "Killed"), hit_limits=("memory",)))
+    found = mutated(memory, drop(*MEANT_TO_FAIL))
+    assert broken(found) == set()
+    assert found["SM-TRAIN-RUN-01"].reason == "raise --sm-memory (hit in train.bare)"
+
+
+def test_a_follow_up_that_hit_a_limit_of_ours_names_no_cause() -> None:
+    isolated = follow_up("train.bare", changes.ISOLATED, lambda one: replace(fail(one, 137), hit_limits=("memory",)))
+    found = mutated(life("train.full", failing("killed")), isolated)
+    assert broken(found) == set()
+    assert "no single difference" in found["SM-TRAIN-NET-01"].reason
+
+
+def test_a_training_that_is_still_at_work_is_no_verdict() -> None:
+    slow = fields(ended="limit", exit_code=137, seconds=3600.0)
+    found = mutated(trainings(slow), drop(*MEANT_TO_FAIL))
+    assert broken(found) == set()
+    assert found["SM-TRAIN-RUN-06"].reason.startswith("raise --sm-train-limit (now 3600 s)")
+
+
+def test_a_shortened_window_is_named() -> None:
+    sleeps = no_serving(
+        lambda one: replace(crashed(one, 0), ended="stopped", shortened={"start": 480.0}, limits={"start": 8.0})
+    )
+    observed = mutated(sleeps)["SM-INFER-PING-03"]
+    assert observed.expected.endswith("within 8 s (shortened by an option; the contract's is 480 s)")
+
+
+# --- what cannot be shown, and says so ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("id", "change", "reason"),
+    [
+        (
+            "SM-INFER-STOP-01",
+            servers(lambda one: replace(one, ended="killed", stop=replace(one.stop, killed=True))),
+            "needs root on a local Linux engine",
+        ),
+        ("SM-TRAIN-FAIL-08", drop("train.killed_child"), "needs root on a local Linux engine"),
+        ("SM-TRAIN-FAIL-08", life("train.killed_child", fields(kill=None)), "ended before a child"),
+        ("SM-TRAIN-FAIL-02", candidate(bad_hyperparameters={}), "declare [training] bad_hyperparameters"),
+        ("SM-INFER-RUN-11", drop("serve.again"), "serve.again was not run"),
+        ("SM-INFER-MODEL-01", drop("serve.empty"), "serve.empty was not run"),
+        ("SM-INFER-PING-04", servers(lambda one: replace(one, pings=one.pings[:9])), "fewer than 20 pings"),
+        (
+            "SM-INFER-PING-08",
+            servers(lambda one: replace(one, pings=tuple(replace(p, busy=False) for p in one.pings))),
+            "no ping fell into an open invocation",
+        ),
+        (
+            "SM-TRAIN-FAIL-03",
+            then(candidate(declared=()), life("train.bad_data", lambda one: trained(one.name))),
+            "declare [training.channels.NAME]",
+        ),
+        (
+            "SM-INFER-NET-01",
+            no_serving(lambda one: replace(crashed(one, 0), ended="needs the container's address")),
+            "needs the container's address",
+        ),
+        (
+            "SM-TRAIN-RUN-01",
+            lambda record: replace(record, lives={}, unstartable="needs an arm64 engine"),
+            "needs an arm64",
+        ),
+        (
+            "SM-IMAGE-SCRIPT-01",
+            lambda record: replace(record, image=replace(record.image, unreadable="a layer is damaged")),
+            "a layer is damaged",
+        ),
+    ],
+)
+def test_what_cannot_be_shown_says_what_is_missing(id: str, change: Change, reason: str) -> None:
+    found = mutated(change)
+    assert found[id].verdict is Verdict.NOT_TESTABLE
+    assert reason in found[id].reason
+    assert broken(found) == set()
+
+
+def test_the_first_process_itself_has_no_wrapper_to_pass() -> None:
+    def change(one: object) -> object:
+        return replace(one, kill=replace(one.kill, depth=0), ended="no child")  # type: ignore[attr-defined,type-var]
+
+    found = mutated(life("train.killed_child", change))  # type: ignore[arg-type]
+    assert found["SM-TRAIN-FAIL-08"].verdict is Verdict.NOT_APPLICABLE
+
+
+def test_a_declared_model_whose_trained_one_is_served_too() -> None:
+    declared = ModelFacts(source="declared folder", path="/data/model", members=good_record().model.members)
+    found = mutated(
+        lambda record: replace(record, model=declared),
+        candidate(declared=("channels", "model", "requests")),
+        add(served("serve.handover")),
+    )
+    assert broken(found) == set()
+    assert found["SM-TRAIN-FS-04"].verdict is Verdict.PASSED
