@@ -83,12 +83,15 @@ class LimitWatch:
 
     EVERY = 0.25  # seconds; the kernel wakes us before, where it can
 
-    def __init__(self, cgroup: Cgroup, ended: threading.Event, fallback: Callable[[], bool | None]) -> None:
+    def __init__(
+        self, cgroup: Cgroup, ended: threading.Event, fallback: Callable[[], bool], first: Callable[[], int]
+    ) -> None:
         self.memory = False
         self.processes = False
         self.cpu: float | None = None
         self._cgroup = cgroup
         self._ended = ended
+        self._first = first  # the number of the container's first process
         self._fallback = fallback  # "the process limit is reached", asked of the engine where no group can be read
         threading.Thread(target=self._run, name="sm-contract-limits", daemon=True).start()
 
@@ -102,6 +105,8 @@ class LimitWatch:
         return refused is not None or kills is not None
 
     def _run(self) -> None:
+        if self._cgroup.path("pids", "pids.events") is None:  # an engine with a layout of its own
+            self._cgroup.locate(self._first())
         waker = select.poll() if hasattr(select, "poll") else None
         with contextlib.ExitStack() as stack:
             if waker is not None and (path := self._cgroup.path("pids", "pids.events")):

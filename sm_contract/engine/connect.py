@@ -132,8 +132,9 @@ def connect(address: Address) -> tuple[Link, EngineFacts]:
     try:
         probe = address.client(PING_SECONDS)
         version = probe.version(api_version=False)
-        info = probe.info()
-        api = str(version["ApiVersion"])
+        newest = min(NEWEST_API, tuple(int(part) for part in str(version["ApiVersion"]).split(".")[:2]))
+        api = ".".join(str(part) for part in newest)
+        info = address.client(PING_SECONDS, api).info()
     except APIError as error:
         raise EngineMissing(f"{_place(address)} refuses us: {says(error)}. {OUT}") from error
     except (*TRANSPORT, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -141,8 +142,7 @@ def connect(address: Address) -> tuple[Link, EngineFacts]:
         if "timed out" in words.lower():
             words = f"no answer within {PING_SECONDS:.0f} s"
         raise EngineMissing(f"{_place(address)} does not answer as a container engine: {words}. {OUT}") from error
-    newest = min(NEWEST_API, tuple(int(part) for part in api.split(".")[:2]))
-    link = Link(address, ".".join(str(part) for part in newest), str(info.get("DockerRootDir") or ""))
+    link = Link(address, api, str(info.get("DockerRootDir") or ""))
     return link, _facts(address, version, info)
 
 

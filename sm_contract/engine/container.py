@@ -6,6 +6,7 @@ import contextlib
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 SHM = 64 * 1024 * 1024
 GONE_SECONDS = 15.0
+FORWARD_SECONDS = 1.0
 
 
 def configuration(spec: ContainerSpec, labels: dict[str, str], *, publish: bool, podman: bool) -> dict[str, Any]:
@@ -101,6 +103,7 @@ class DockerContainer:
         self._follower: Follower | None = None
         self._watch: LimitWatch | None = None
         self._out_of_memory = False
+        self._started = False
         self._cgroup = Cgroup(ident) if engine.facts.local else None
         self._published: dict[int, tuple[str, int]] = {}
 
@@ -121,9 +124,11 @@ class DockerContainer:
             if isinstance(error, APIError):
                 raise StartError(says(error)) from error
             raise
+        self._started = True
         self._engine.starts += 1
         if self._cgroup is not None or self.spec.processes:
-            self._watch = LimitWatch(self._cgroup or Cgroup(self.id), self.exited, self._at_process_limit)
+            cgroup = self._cgroup or Cgroup(self.id)
+            self._watch = LimitWatch(cgroup, self.exited, self._at_process_limit, self._pid)
         threading.Thread(target=self._await, name=f"sm-contract-wait-{self.spec.purpose}", daemon=True).start()
 
     def _await(self) -> None:
@@ -158,7 +163,7 @@ class DockerContainer:
         return self._exit_code
 
     def state(self) -> State:
-        with self._link.calls(f"looking at {self.name}") as api:
+        with self._link.ask(f"to look at {self.name}") as api:
             found = api.inspect_container(self.id)
         state = found["State"]
         running = bool(state.get("Running"))
@@ -193,7 +198,9 @@ class DockerContainer:
         except APIError as error:
             if "already in progress" not in says(error):
                 raise EngineError(f"the engine could not remove {self.name}: {says(error)}") from error
-        self.exited.wait(GONE_SECONDS if self._watch else 0)
+        if self._started:
+            self.exited.wait(GONE_SECONDS)
+        self.exited.set()
         if self._follower:
             self._follower.hang_up()
         self._engine.gone(self.name)
@@ -203,7 +210,7 @@ class DockerContainer:
     def follow(self, line: Callable[[float, str, str], None]) -> None:
         """Call ``line(time.monotonic(), stream, text)`` for each log line, in a thread; call before start."""
         params = {"stdout": 1, "stderr": 1, "stream": 1}
-        with self._link.calls(f"attaching to {self.name}"):
+        with self._link.ask(f"to attach to {self.name}"):
             stream = self._link.patient.attach_socket(self.id, params=params)
         multiplexed = not self.spec.terminal
         self._follower = Follower(stream, line, limit=self.spec.log_bytes, multiplexed=multiplexed)
@@ -219,7 +226,7 @@ class DockerContainer:
 
     def type(self, text: bytes) -> None:
         """Write to the standard input of a container made with a terminal."""
-        with self._link.calls(f"typing to {self.name}"):
+        with self._link.ask(f"to type to {self.name}"):
             stream: Any = self._link.patient.attach_socket(self.id, params={"stdin": 1, "stream": 1})
         try:
             writer = stream if hasattr(stream, "sendall") else socket.socket(fileno=os.dup(stream.fileno()))
@@ -250,6 +257,11 @@ class DockerContainer:
             return dict(api.stats(self.id, stream=False, one_shot=True))
         return {}
 
+    def _pid(self) -> int:
+        with contextlib.suppress(EngineError):
+            return self.state().pid
+        return 0
+
     def _at_process_limit(self) -> bool:
         if not self.spec.processes:
             return False
@@ -279,13 +291,17 @@ class DockerContainer:
         """
         if self.spec.network.kind == "none":
             return self._through_namespace(port)
-        with self._link.calls(f"looking at {self.name}") as api:
+        with self._link.ask(f"to look at {self.name}") as api:
             settings = api.inspect_container(self.id)["NetworkSettings"]
         if self._engine.networks.published:
             bound = (settings.get("Ports") or {}).get(f"{port}/tcp") or []
             if not bound and not self.exited.is_set():
                 raise NotReachable(f"needs port {port} published: it was not named when the container was made")
-            return self._connector(("127.0.0.1", int(bound[0]["HostPort"]) if bound else 0))
+            target = ("127.0.0.1", int(bound[0]["HostPort"]) if bound else 0)
+            connect = self._connector(target)
+            if bound and not self._answers(target):
+                raise NotReachable(f"needs an engine whose published ports are this machine's: nobody has {target[1]}")
+            return connect
         address = next((n["IPAddress"] for n in settings["Networks"].values() if n.get("IPAddress")), "")
         return self._connector((str(address), port))
 
@@ -297,6 +313,21 @@ class DockerContainer:
             return socket.create_connection(target, timeout)
 
         return connect
+
+    def _answers(self, target: tuple[str, int]) -> bool:
+        """Whether the engine's own listener is behind a published port (it is, before the image's is)."""
+        end = time.monotonic() + FORWARD_SECONDS
+        while not self.exited.is_set():
+            try:
+                socket.create_connection(target, FORWARD_SECONDS).close()
+                return True
+            except ConnectionRefusedError:
+                if time.monotonic() > end:
+                    return False
+                time.sleep(0.05)
+            except OSError:
+                return True
+        return True
 
     def _through_namespace(self, port: int) -> Callable[[float], socket.socket]:
         inside = self._engine.inside

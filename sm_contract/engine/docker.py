@@ -54,17 +54,18 @@ class DockerEngine:
         self._files: dict[str, ImageFiles] = {}
         self._pending: set[str] = set()  # names of what the engine is making just now
         self._closing = False
+        self._uncertain = False  # a creation was broken off: what it was to make may appear any time
         self._closed = False
         self._lock = threading.RLock()
         self.swept = self._sweep()
 
     def _sweep(self) -> Swept:
         try:
-            return sweep(self._cleaner, self.session)
+            return sweep(self.cleaner, self.session)
         except (APIError, *TRANSPORT, OSError) as error:
             return Swept(left=(f"the engine could not be swept: {error}",))
 
-    def _cleaner(self) -> Client:
+    def cleaner(self) -> Client:
         """A client for removals only: ours may be in the middle of a call when a signal comes."""
         return self.link.address.client(CLOSE_CALL_SECONDS, self.link.version)
 
@@ -73,16 +74,19 @@ class DockerEngine:
     @contextlib.contextmanager
     def making(self, kind: str, name: str) -> Iterator[None]:
         """Around every creation: the watchdog hears of it first, and close() waits for it."""
-        if self._closing:
-            raise EngineError("this run is ending: nothing new is made")
-        self._pending.add(name)
-        self.watchdog.note("+", kind, name)
+        self._pending.add(name)  # before the look at _closing: close() looks the other way round
         try:
-            yield
-        except APIError:
-            self.watchdog.note("-", kind, name)
-            raise
-        else:
+            if self._closing:
+                raise EngineError("this run is ending: nothing new is made")
+            self.watchdog.note("+", kind, name)
+            try:
+                yield
+            except APIError:
+                self.watchdog.note("-", kind, name)
+                raise
+            except BaseException:  # Ctrl-C, a time-out: the engine may finish it yet
+                self._uncertain = True
+                raise
             self.watchdog.note("=", kind, name)
         finally:
             self._pending.discard(name)
@@ -182,15 +186,15 @@ class DockerEngine:
                 left: list[str] = []
             else:
                 left = remove_session(
-                    self._cleaner, self.session.id, quiet=0, limit=CLOSE_SECONDS, expected=lambda: bool(self._pending)
+                    self.cleaner, self.session.id, quiet=0, limit=CLOSE_SECONDS, expected=lambda: bool(self._pending)
                 )
         except (APIError, *TRANSPORT, OSError):
             left = ["?"]
         self._closed = True
-        self.watchdog.release(clean=not left)
+        self.watchdog.release(clean=not left and (self.keep or not self._uncertain))
 
     def _stop_all(self) -> None:
-        api = self._cleaner()
+        api = self.cleaner()
         for thing in find(api, self.session.id):
             if thing.kind == "container":
                 with contextlib.suppress(APIError):
@@ -198,4 +202,4 @@ class DockerEngine:
 
     def remains(self) -> list[str]:
         """What is in the engine of this session, by kind and name."""
-        return [f"{thing.kind} {thing.name}" for thing in find(self._cleaner(), self.session.id)]
+        return [f"{thing.kind} {thing.name}" for thing in find(self.cleaner(), self.session.id)]

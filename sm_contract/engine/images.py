@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from docker.errors import APIError, ImageNotFound, NotFound, NullResource
+from docker.errors import APIError, ImageNotFound, NotFound
 
 from sm_contract.engine.link import Client, Link, Source, says
 from sm_contract.engine.ownership import KEPT
@@ -48,18 +48,20 @@ class Images:
 
     def resolve(self, reference: str) -> str:
         """Tag, digest or id to the image id. Never pulls. Raises ImageUnknown."""
+        if not reference.strip():
+            raise ImageUnknown("no image was named: the reference is empty. Give a tag, a digest or an id")
         try:
             with self._link.calls(f"looking for the image {reference}") as api:
                 return str(api.inspect_image(reference)["Id"])
-        except (NotFound, APIError, NullResource) as error:
+        except APIError as error:
             # 400 is a reference that breaks the grammar ("Image:Tag"), 500 the same in older engines.
-            words = says(error) if isinstance(error, APIError) else "no reference was given"
-            if isinstance(error, APIError) and not isinstance(error, NotFound) and "invalid reference" not in words:
+            words = says(error)
+            if not isinstance(error, NotFound) and "invalid reference" not in words:
                 raise EngineError(f"the engine could not look for {reference!r}: {words}") from error
             raise ImageUnknown(self._unknown(reference, words)) from error
 
     def _unknown(self, reference: str, words: str) -> str:
-        with self._link.calls("listing the images") as api:
+        with self._link.ask("to list its images") as api:
             tags = _tags(api)
         near = nearest(reference, tags)
         text = f"no image {reference!r} in the engine at {self._link.address.url}"
@@ -105,7 +107,7 @@ class Images:
 
     def _claim(self, tag: str, before: set[str]) -> str:
         """The id behind a tag of ours; if the image was there before, its tag says so to whoever removes it."""
-        with self._link.calls("loading an image") as api:
+        with self._link.ask("to name the loaded image") as api:
             ident = str(api.inspect_image(tag)["Id"])
             if ident in before:
                 repository, _, version = tag.rpartition(":")

@@ -121,6 +121,15 @@ class Link:
                 raise source.error from None
             raise self.broke(doing, error) from error
 
+    @contextlib.contextmanager
+    def ask(self, doing: str) -> Iterator[Client]:
+        """Calls whose refusal can only be ours or the engine's fault: EngineError with the engine's words."""
+        try:
+            with self.calls(doing) as api:
+                yield api
+        except APIError as error:
+            raise EngineError(f"the engine refused {doing}: {says(error)}") from error
+
     def check(self) -> None:
         """Raise EngineLost if the engine was lost before."""
         if self.lost:

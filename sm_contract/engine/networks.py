@@ -59,7 +59,7 @@ class Networks:
         if not self.published and not is_ours(gateway):
             self.published = True
             if internal:
-                with contextlib.suppress(APIError), self._link.calls(f"removing {name}") as api:
+                with contextlib.suppress(EngineError), self._link.ask(f"to remove {name}") as api:
                     api.remove_network(name)
                 self._engine.gone(name)
                 name, gateway = self._create(kind, internal=False)

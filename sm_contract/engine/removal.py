@@ -141,12 +141,13 @@ def remove_session(
     end = time.monotonic() + limit
     empty_since: float | None = None
     while True:
+        coming = expected()  # asked first: what it is waiting for may be there by the time of the look
         things = find(api, session)
         now = time.monotonic()
         if things:
             empty_since = None
             remove_all(connect, things)
-        elif expected():
+        elif coming:
             empty_since = None
         else:
             empty_since = now if empty_since is None else empty_since

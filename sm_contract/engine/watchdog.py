@@ -36,14 +36,17 @@ class Watchdog:
         os.set_blocking(self._pipe, False)  # a stopped watchdog must not stop the run
         arguments = [address.dump(), version, session, str(self._pid)]
         try:
-            self._process: subprocess.Popen[bytes] | None = subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-m", "sm_contract.engine.watchdog", *arguments],
                 stdin=reading,
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,
                 # "-m" looks in the working directory first, and a user's may hold a docker.py.
                 cwd=Path(__file__).parents[2],
+                env={name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"},
             )
+            self.pid = process.pid
+            self._held = [process]  # emptied by whoever releases it, once: a pop is atomic
         finally:
             os.close(reading)
 
@@ -54,13 +57,16 @@ class Watchdog:
 
     def release(self, *, clean: bool) -> None:
         """The end of the run; unless all is clean, the watchdog goes on alone."""
-        if self._process is None or os.getpid() != self._pid:
+        if os.getpid() != self._pid:
+            return
+        try:
+            process = self._held.pop()
+        except IndexError:
             return
         if clean:
             with contextlib.suppress(OSError):
                 os.write(self._pipe, b"done\n")
         os.close(self._pipe)
-        process, self._process = self._process, None
         if clean:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(1.0)  # no zombie is left behind
