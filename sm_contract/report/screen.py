@@ -160,4 +160,4 @@ def _log(life: Life, page: Page) -> Iterator[Line]:
     bar = page.mark("│")
     for line in tail:
         text = page.clipped(f"{line.at:7.2f} {line.text}", page.width - 6)
-        yield ((f"   {bar} ", "light"), (text, "red" if line.stream == "stderr" else ""))
+        yield ((f"   {bar} ", "light"), (text, ""))

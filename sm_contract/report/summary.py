@@ -61,8 +61,11 @@ def ending(result: ImageResult, page: Page, status: int | None = None) -> list[L
     if result.incomplete:
         told.append(f"incomplete: {result.incomplete}")
     style = _CONCLUSIONS[worst(result.roles)][1] if result.roles else "yellow bold"
+    if result.waiver_problems:
+        told.append(plural(len(result.waiver_problems), "bad waiver"))
+        style = "red bold"
     exit = f" (exit status {status})" if status is not None else ""
-    return page.row("", f"{result.reference}: {' · '.join(told)}{exit}", style=style, column=0)
+    return [_BLANK, *page.row("", f"{result.reference}: {' · '.join(told)}{exit}", style=style, column=0)]
 
 
 def worst(roles: Sequence[RoleResult]) -> Conclusion:
@@ -173,10 +176,10 @@ def _counts(result: ImageResult, page: Page) -> list[Line]:
 def _role(role: RoleResult, page: Page) -> list[Line]:
     mark, style = _CONCLUSIONS[role.conclusion]
     whole = role.conclusion in (Conclusion.CONFORMANT, Conclusion.WITH_WAIVERS)
-    lines = [*page.row(page.mark(mark), f"{role.role}: {role.text}", style=style, column=3)]
+    lines: list[Line] = [((f" {page.mark(mark)} {role.role}: {role.text}", style),)]
     lines += page.row("", str(role.coverage) if whole else f"judged {role.coverage}", column=3)
     for label, ids in (("broken", role.broken), ("waived", role.waived)):
-        lines += page.items(f"  {label}", ids, column=14) if ids else []
+        lines += page.items(f"  {label}", ids, column=15) if ids else []
     return lines + _gaps(role, page)
 
 
@@ -198,8 +201,8 @@ def _gaps(role: RoleResult, page: Page) -> list[Line]:
         named = kind not in _NAMED_ABOVE and len(ids) <= _FEW
         told.append(f"{plural(len(ids), 'MUST')} {kind}" + (f" ({', '.join(ids)})" if named else ""))
     return [
-        *(page.row("  because", why, column=14) if why else []),
-        *(page.row("  not judged", "; ".join(told), column=14) if told else []),
+        *(page.row("  because", why, column=15) if why else []),
+        *(page.row("  not judged", "; ".join(told), column=15) if told else []),
     ]
 
 

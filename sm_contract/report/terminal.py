@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from sm_contract.coverage import chapter_of
 from sm_contract.record import ImageFacts, RoleFact
 from sm_contract.report.summary import ending, summary
-from sm_contract.report.text import Line, Page, Sink, duration, emit, plural, size
+from sm_contract.report.text import Line, Page, Sink, duration, emit, plural, size, width_of
 from sm_contract.result import ImageResult, platform
 from sm_contract.verdict import Judgement, Verdict
 
@@ -27,6 +27,7 @@ MARKS: dict[Verdict, tuple[str, str]] = {
 }
 # told by their number unless -v: nothing is to be done about them, or the end groups them by what is to be done
 _FOLDED = (Verdict.PASSED, Verdict.BLOCKED, Verdict.NOT_TESTABLE, Verdict.NOT_APPLICABLE)
+_LEAST_TITLE = 10
 _CHAPTERS = {
     "IMAGE": "image",
     "PRIV": "privileges",
@@ -174,14 +175,16 @@ def judged_line(judgement: Judgement, page: Page, *, timed: bool = False) -> Lin
     time = duration(judgement.seconds) if timed else ""
     id = page.safe(judgement.id)
     room = page.width - 4 - max(len(id), 23) - 8 - (len(time) + 2 if time else 0)
-    text = page.clipped(told, max(room, 10))
+    if room < _LEAST_TITLE:  # a narrow page, or a long id of the owner's
+        told = time = ""
+    text = page.clipped(told, max(room, 0))
     return (
         ("  ", ""),
         (page.mark(mark), style),
         (" ", ""),
         (f"{id:<23}", style if judgement.verdict in (Verdict.FAILED, Verdict.NOT_JUDGED) else ""),
         (f" {judgement.level:<6} ", "light"),
-        (f"{text:<{room}}" if time else text, told_style),
+        (text + " " * (room - width_of(text)) if time else text, told_style),
         (f"  {time}" if time else "", "light"),
     )
 

@@ -164,7 +164,8 @@ class Page:
         """A label and its text beside it, wrapped; at most ``most`` lines of it, if given."""
         parts = wrap(self.safe(text), self._room(column))
         if most and len(parts) > most:
-            parts = [*parts[: most - 1], clip(parts[most - 1], self._room(column) - 1, "") + self.mark("…")]
+            rest = " ".join(parts[most - 1 : most + 1])  # more than a line, so that it is seen to be cut
+            parts = [*parts[: most - 1], clip(rest, self._room(column), self.mark("…"))]
         return self.beside(label, parts, style=style, column=column)
 
     def items(
@@ -174,7 +175,7 @@ class Page:
         lines = [""]
         for thing in things:
             text, glue = self.safe(thing), self.mark(between)
-            if lines[-1] and width_of(lines[-1] + glue + text) <= self._room(column):
+            if lines[-1] and width_of(lines[-1] + glue + text + glue.rstrip()) <= self._room(column):
                 lines[-1] += glue + text
                 continue
             if lines[-1]:
