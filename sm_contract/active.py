@@ -6,6 +6,7 @@ import contextlib
 import signal
 import tempfile
 import threading
+import time
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
@@ -30,11 +31,14 @@ from sm_contract.declaration import DeclarationError, find_declaration
 from sm_contract.gate import GATE, JUDGED, Gate, attach
 from sm_contract.journal import JournalError, read_journal
 from sm_contract.plugin import ALONE, forget_filters
+from sm_contract.report.files import ReportError, check_folder
 from sm_contract.requirement import registry
 from sm_contract.run import Run
 from sm_contract.sharing import INPUT, Shared
 from sm_contract.show import Show, judged_as
 from sm_contract.status import Exit
+
+PATIENCE = 5.0  # seconds for cleaning up, after which a further Ctrl-C ends it
 
 
 def activate(config: pytest.Config, *, alone: bool) -> None:
@@ -45,12 +49,14 @@ def activate(config: pytest.Config, *, alone: bool) -> None:
             labels = read_journal(asked.judge).records
             asked = replace(asked, subjects=tuple(options.Subject(label=label, image=label) for label in labels))
         declaration = find_declaration(asked.config, (config.invocation_params.dir, config.rootpath))
-    except (options.OptionError, JournalError) as error:
+        if alone:
+            chosen(asked, list(built()))
+        if asked.report is not None and not config.option.collectonly:
+            check_folder(asked.report)
+    except (options.OptionError, JournalError, ReportError) as error:
         raise pytest.UsageError(str(error)) from None
     except DeclarationError as error:
         raise pytest.UsageError(*error.args) from None
-    if asked.report is not None and not config.option.collectonly:
-        _writable(asked.report)
     distributed = getattr(config.option, "dist", "no") != "no" and bool(getattr(config.option, "tx", None))
     gate = Gate(asked, declaration, alone=alone, shared=_shared(config, distributed=distributed and not alone))
     _arguments(config)
@@ -127,7 +133,8 @@ class Active:
         if chosen.collectonly or stopped or not session.items or self._controls:
             return None
         gate, show = self._gate, self._show
-        gate.prepare(session.items, Run(gate.options, gate.declaration, waiting=show.waiting, done=show.done))
+        with show.progress(silent=self._worker) as (waiting, done):
+            gate.prepare(session.items, Run(gate.options, gate.declaration, waiting=waiting, done=done))
         show.recorded()
         if gate.alone and gate.run is not None and not gate.run.records:
             return True  # there is nothing to judge: the engine's trouble is told at the end
@@ -174,7 +181,7 @@ class Active:
             return (yield)
         results = self._gate.results(incomplete=_incomplete(session, exitstatus, self._gate))
         status = self._gate.status(results, int(exitstatus))
-        if not self._show.write(results, session):
+        if not self._show.write(results, status):
             status = Exit.USAGE
         session.exitstatus = status
         self._show.hush()
@@ -240,17 +247,6 @@ def _shared(config: pytest.Config, *, distributed: bool) -> Shared | None:
     return None
 
 
-def _writable(report: Path) -> None:
-    try:
-        report.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=report):
-            pass
-    except OSError as error:
-        raise pytest.UsageError(
-            f"--sm-report: {report} cannot be written ({error.strerror}); name a folder that can"
-        ) from None
-
-
 def _incomplete(session: pytest.Session, exitstatus: int, gate: Gate) -> str:
     if exitstatus == Exit.INTERRUPTED:
         return "interrupted"
@@ -265,11 +261,19 @@ def _interrupt(number: int, frame: object) -> None:
 
 @contextlib.contextmanager
 def _patient() -> Generator[None]:
-    """Let an impatient second Ctrl-C not cut short the cleaning up."""
-    main = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if main else None
+    """Let an impatient second Ctrl-C not cut short the cleaning up, unless that takes too long."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    began = time.monotonic()
+
+    def wait(number: int, frame: object) -> None:
+        if time.monotonic() - began > PATIENCE:
+            _interrupt(number, frame)
+
+    before = {number: signal.signal(number, wait) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        if main and before is not None:
-            signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

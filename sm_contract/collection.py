@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 import sm_contract
+from sm_contract.judge import roles_of
 from sm_contract.options import Subject
+from sm_contract.report.junit import case, clean
 from sm_contract.requirement import Requirement, registry
 from sm_contract.verdict import Judgement
 
@@ -109,7 +111,8 @@ class ContractModule(pytest.File):
     def _item(self, contract: Contract, requirement: Requirement, subject: Subject) -> RequirementItem:
         item: RequirementItem = RequirementItem.from_parent(
             self,
-            name=f"{requirement.id}[{subject.label}]",
+            name=(name := f"{requirement.id}[{subject.label}]"),
+            nodeid=f"{self.nodeid}::{name}",  # said whole, or pytest would not tell id and parameter apart
             requirement=requirement,
             subject=subject,
             settle=contract.settle,
@@ -154,8 +157,6 @@ def as_module(argument: str, cwd: Path) -> str | None:
 
 def marks_of(requirement: Requirement, profile: str | None) -> list[str]:
     """The markers of a requirement: its level, its scope, and each role it speaks of."""
-    from sm_contract.judge import roles_of  # noqa: PLC0415  # it loads the contract
-
     entry = requirement.entry
     return [entry.level_in(profile).lower(), entry.scope.replace("-", "_"), *roles_of(requirement)]
 
@@ -171,19 +172,10 @@ def all_marks(requirements: Iterable[Requirement]) -> dict[str, str]:
 def told(error: BaseException) -> Told | None:
     """How an outcome of ours is shown; None for any other exception."""
     if isinstance(error, RequirementBroken):
-        judgement = error.judgement
-        parts = (
-            ("expected", judgement.expected),
-            ("observed", judgement.observed),
-            ("because", judgement.because),
-            ("fix", judgement.fix),
-            ("source", "\n         ".join(judgement.sources)),
-            ("evidence", "\n         ".join(judgement.evidence)),
-        )
-        text = "\n".join(f"{label:<8} {_clean(value)}" for label, value in parts if value)
-        return Told(_clean(f"{judgement.observed} (expected: {judgement.expected})"), text)
+        shown = case(error.judgement, strict=True)
+        return Told(shown.message, shown.text)
     if isinstance(error, SuiteFault):
-        return Told("a fault of sm_contract: not judged", error.text)
+        return Told("a fault of sm_contract: not judged", clean(error.text))
     return None
 
 
@@ -191,8 +183,3 @@ def own_requirement(item: pytest.Item) -> str | None:
     """The id of an owner's own requirement that a test function judges, if it does."""
     function = getattr(item, "function", None)
     return getattr(inspect.unwrap(function), "__sm_requirement__", None) if function is not None else None
-
-
-def _clean(text: str) -> str:
-    """Without control characters: what an image wrote must not move a cursor or break XML."""
-    return "".join(c if c == "\n" or (c.isprintable()) else "\N{REPLACEMENT CHARACTER}" for c in text)

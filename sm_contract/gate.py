@@ -11,7 +11,7 @@ import cattrs
 import pytest
 
 from sm_contract import __version__
-from sm_contract.catalogue import CURRENT
+from sm_contract.catalogue import CURRENT, catalogue
 from sm_contract.collection import RequirementBroken, RequirementItem, SuiteFault, own_requirement
 from sm_contract.declaration import Declaration
 from sm_contract.engine.protocol import EngineError, ImageUnknown
@@ -19,6 +19,7 @@ from sm_contract.image.reference import BadImage
 from sm_contract.journal import JournalError
 from sm_contract.options import Options
 from sm_contract.record import Record
+from sm_contract.report.junit import case
 from sm_contract.requirement import VIEWS, Requirement, registry
 from sm_contract.result import ImageResult, conclude, exit_status
 from sm_contract.run import Run
@@ -134,19 +135,21 @@ class Gate:
 
     def _end(self, item: pytest.Item, label: str, judgement: Judgement) -> None:
         item.stash[JUDGED] = (label, judgement)
-        item.user_properties += properties_of(judgement)
+        item.user_properties += case(judgement).properties
         if judgement.verdict is Verdict.FAILED or (self.options.strict and judgement.verdict is Verdict.WARNED):
             raise RequirementBroken(judgement)
         if judgement.verdict is Verdict.NOT_JUDGED:
             raise SuiteFault(judgement.traceback or judgement.reason)
         if judgement.verdict in _SKIPPED:
-            pytest.skip(judgement.reason)
+            pytest.skip(case(judgement).message)
 
     def note(self, report: pytest.TestReport) -> tuple[str, Judgement] | None:
         """Keep what a test's report says; the judgement, if it brought one."""
         brought = judged(report)
+        self.selected += report.when == "setup"  # a controller of pytest-xdist collects nothing itself
         if brought is not None:
             label, judgement = brought
+            self.has_contract = self.has_contract or judgement.id in catalogue()
             self.judgements.setdefault(label, []).append(judgement)
         elif report.failed:
             self.failed += 1
@@ -214,7 +217,9 @@ class Gate:
             run.judge(label).waiver_problems(judgement.id for judgement in self.judgements.get(label, ()))
             for label in run.records
         ]
-        return [problem for problem in (found[0] if found else ()) if all(problem in each for each in found)]
+        elsewhere = {each.id for judged in self.judgements.values() for each in judged} - set(registry())  # in a worker
+        everywhere = [problem for problem in (found[0] if found else ()) if all(problem in each for each in found)]
+        return [problem for problem in everywhere if not elsewhere & set(problem.split())]
 
     def status(self, results: Sequence[ImageResult], pytest_status: int) -> Exit:
         """The exit status of the run."""
@@ -248,21 +253,10 @@ GATE = pytest.StashKey[Gate]()
 JUDGED = pytest.StashKey[tuple[str, Judgement]]()
 
 
-def properties_of(judgement: Judgement) -> list[tuple[str, object]]:
-    """What JUnit keeps of a verdict beside the outcome."""
-    pairs = (
-        ("id", judgement.id),
-        ("verdict", judgement.verdict.value),
-        ("level", judgement.level),
-        ("reason", judgement.reason),
-        *((f"waiver_{key}", value) for key, value in judgement.waiver.items()),
-    )
-    return [(name, value) for name, value in pairs if value]
-
-
 def attach(report: pytest.TestReport, brought: tuple[str, Judgement]) -> None:
     """Put a judgement on a report, in a form that travels between processes."""
-    vars(report)["sm_judgement"] = [brought[0], cattrs.unstructure(brought[1])]
+    label, judgement = brought
+    vars(report)["sm_judgement"] = [label, {**cattrs.unstructure(judgement), "verdict": judgement.verdict.value}]
 
 
 def judged(report: pytest.TestReport) -> tuple[str, Judgement] | None:

@@ -276,7 +276,7 @@ def _near(text: str, valid: Sequence[str]) -> str:
 
 def repeat(given: Namespace) -> list[str]:
     """The options of this run that a run of a single requirement needs as well, as they were written."""
-    left_out = ("sm_image", "sm_training_image", "sm_inference_image", "sm_only", "sm_skip", "sm_report")
+    left_out = {"sm_image", "sm_training_image", "sm_inference_image", "sm_only", "sm_skip", "sm_report", "sm_judge"}
     words = []
     for option in DEFINITIONS:
         value = getattr(given, option.dest, None)

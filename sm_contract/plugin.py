@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,15 @@ def pytest_configure(config: pytest.Config) -> None:
     if not alone and not config.option.file_or_dir and not hasattr(config, "workerinput"):
         raise pytest.UsageError(f"--image: name the tests to run, or `--pyargs {CONTRACT}` for the contract")
     activate(config, alone=alone)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without an image there is nothing for a requirement of the owner's to look at."""
+    if options.active(config.option) or "sm_contract.requirement" not in sys.modules:
+        return
+    for item in items:
+        if getattr(getattr(item, "function", None), "__sm_requirement__", None):
+            item.add_marker(pytest.mark.skip(reason="it judges an image: give --image=REF"))
 
 
 def forget_filters(config: pytest.Config) -> None:

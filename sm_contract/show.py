@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from sm_contract import __version__, options
 from sm_contract.catalogue import CURRENT
-from sm_contract.collection import NODE, RequirementBroken, told
+from sm_contract.collection import PACKAGE, RequirementBroken, told
 from sm_contract.gate import Gate, judged
+from sm_contract.report.files import JOURNAL, ReportError, write_reports, write_whole
+from sm_contract.report.junit import name_in_pytest
+from sm_contract.report.progress import Progress
 from sm_contract.report.terminal import Head, Terminal
 from sm_contract.report.text import Page
 from sm_contract.result import ImageResult
 from sm_contract.status import Exit
 from sm_contract.verdict import Judgement, Verdict
+
+Waiting = Callable[[str, str, float, float], None]
+Done = Callable[[str], None]
 
 _STATUS = {
     Verdict.PASSED: ("passed", ".", "PASSED"),
@@ -41,9 +46,9 @@ class Show:
         self._gate = gate
         self._verbosity = config.option.verbose
         self._distributed = distributed
-        self._shown = config.pluginmanager.hasplugin("terminalreporter")
         self._terminals: dict[str, Terminal] = {}
         self._reports: list[str] = []
+        self._errors: list[str] = []
         if gate.alone and not config.option.collectonly:
             # the report has lines of its own: pytest's progress and its failures section stay empty
             config.option.verbose = min(self._verbosity, 0)
@@ -51,13 +56,25 @@ class Show:
             if config.option.reportchars == "fE":
                 config.option.reportchars = ""
 
+    @property
+    def _shown(self) -> bool:
+        """Whether there is a terminal to write to; it is not there yet when this is made."""
+        return bool(self._config.pluginmanager.hasplugin("terminalreporter"))
+
     # --- while it goes on
 
-    def waiting(self, name: str, what: str, since: float, until: float) -> None:
-        """A life goes on."""
-
-    def done(self, name: str) -> None:
-        """A life has ended."""
+    @contextmanager
+    def progress(self, *, silent: bool) -> Iterator[tuple[Waiting, Done]]:
+        """Tell what is waited for while the images are run."""
+        if silent or not self._shown:
+            yield lambda *_: None, lambda _: None
+            return
+        width = self._page().width
+        progress = Progress(sys.stdout, sys.stdout.isatty(), width=width)
+        try:
+            yield progress.waiting, progress.done
+        finally:
+            progress.close()
 
     def recorded(self) -> None:
         """Everything is on record: tell what is judged."""
@@ -117,39 +134,29 @@ class Show:
         return Page(width=max(40, min(width, 100)), encoding=getattr(sys.stdout, "encoding", None) or "utf-8")
 
     def _junit(self, judgement: Judgement, report: pytest.TestReport) -> None:
-        """Give the element of ``--junitxml`` our names, through the writer pytest registered."""
+        """Give the case of ``--junitxml`` our names, through the writer pytest registered."""
         for plugin in self._config.pluginmanager.get_plugins():
             if hasattr(plugin, "node_reporter"):
-                element = plugin.node_reporter(report)
-                role = "+".join(judgement.roles) or "image"
-                chapter = report.nodeid.split("::")[0].removeprefix(f"{NODE}/").removesuffix(".py")
-                mark = {Verdict.WARNED: " [WARNED]", Verdict.NOTED: " [NOTED]"}.get(judgement.verdict, "")
-                if judgement.verdict is Verdict.WAIVED:
-                    mark = f" [WAIVED to {judgement.waiver.get('expires', '')}]"
-                element.add_attribute("classname", f"{role}.{chapter.removeprefix('test_')}")
-                element.add_attribute("name", f"{judgement.id} {judgement.title}{mark}")
+                name_in_pytest(plugin.node_reporter(report), judgement)
 
     # --- the end
 
-    def write(self, results: Sequence[ImageResult], session: pytest.Session) -> bool:
+    def write(self, results: Sequence[ImageResult], status: Exit) -> bool:
         """Write the reports; False if they could not be."""
-        folder = self._gate.options.report
-        if folder is None or self._gate.run is None:
+        folder, run = self._gate.options.report, self._gate.run
+        if folder is None or run is None:
             return True
         try:
-            self._write(folder, results)
-        except OSError as error:
-            sys.stderr.write(f"ERROR: --sm-report: {folder} cannot be written ({error.strerror}); make room there\n")
+            paths = write_reports(folder, results, status=int(status))
+            if run.journal.exists():
+                paths.append(folder / JOURNAL)
+                if not (paths[-1].exists() and paths[-1].samefile(run.journal)):
+                    write_whole(paths[-1], run.journal.read_text(encoding="utf-8"))
+        except (ReportError, OSError) as error:
+            self._errors.append(str(error))
             return False
+        self._reports += map(str, paths)
         return True
-
-    def _write(self, folder: Path, results: Sequence[ImageResult]) -> None:
-        run = self._gate.run
-        if run is not None and run.journal.exists():
-            target = folder / "journal.jsonl"
-            if not (target.exists() and target.samefile(run.journal)):
-                shutil.copyfile(run.journal, target)
-            self._reports.append(str(target))
 
     def hush(self) -> None:
         """Keep pytest's own last line from coming between ours."""
@@ -159,12 +166,15 @@ class Show:
     def finish(self, results: Sequence[ImageResult], status: Exit) -> None:
         """The failures, the summary and the conclusion of each image."""
         gate = self._gate
-        if gate.problem:
+        for error in (*([gate.problem] if gate.problem else []), *self._errors):
             sys.stdout.flush()
-            sys.stderr.write(f"ERROR: {gate.problem}\n")
-        if not self._shown or status is Exit.USAGE:
+            sys.stderr.write(f"ERROR: {error}\n")
+        if not self._shown or (status is Exit.USAGE and not self._errors):
             return
-        if not gate.has_contract and not any(gate.judgements.values()):
+        if not gate.has_contract:
+            if gate.run is not None and gate.run.records:
+                line = f"tests of your own only: the contract itself was not judged (add --pyargs {PACKAGE})"
+                self._config.get_terminal_writer().line(line)
             return
         for result in results:
             terminal = self._terminals.get(result.reference) or self._terminal(result.reference)

@@ -1,0 +1,94 @@
+"""Running the command as a user does: a process of its own, in a folder of its own, on a journal or without one."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from good_record import good_record
+
+from sm_contract.journal import write_journal
+from sm_contract.record import Record
+
+# hypothesis' own plugin takes longer than all the rest of a run
+PYTEST = (sys.executable, "-m", "pytest", "-p", "no:hypothesispytest")
+NO_START = "needs a container engine"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a run left."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        return self.out + self.err
+
+    def ids(self, verdict: str) -> list[str]:
+        """The ids that ``-v`` shows with a mark."""
+        return re.findall(rf"^ *{re.escape(verdict)} (SM-[A-Z0-9-]+)", self.out, re.MULTILINE)
+
+
+def command(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Ran:
+    """Run pytest in a folder. The options of the outer run do not reach it."""
+    done = subprocess.run(
+        [*PYTEST, *arguments],
+        cwd=folder,
+        env=_environment(environment),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def interrupted(folder: Path, *arguments: str, when: Path, by: int = signal.SIGINT) -> Ran:
+    """Run pytest in a folder and send it a signal as soon as a file is there."""
+    process = subprocess.Popen(
+        [*PYTEST, *arguments],
+        cwd=folder,
+        env=_environment(None),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not when.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(by)
+    out, err = process.communicate(timeout=60)
+    return Ran(process.returncode, out, err)
+
+
+def _environment(more: Mapping[str, str] | None) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))}
+    return {**kept, "COLUMNS": "100", "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1", **(more or {})}
+
+
+def named(reference: str, **facts: object) -> Record:
+    """The good record under another name, with other facts about the image."""
+    good = good_record()
+    return replace(good, image=replace(good.image, reference=reference, **facts))  # type: ignore[arg-type]
+
+
+def looked_at(reference: str, **facts: object) -> Record:
+    """An image that was only looked at: what needs a start is not testable."""
+    return replace(named(reference, **facts), lives={}, engine={}, unstartable=NO_START)
+
+
+def journal(folder: Path, *records: Record, complete: bool = True) -> str:
+    """The option that judges these records, read from a journal beside the folder."""
+    path = folder.parent / f"{folder.name}-{len(list(folder.parent.iterdir()))}.jsonl"
+    write_journal(path, {each.image.reference: each for each in records}, complete=complete)
+    return f"--sm-judge={path}"
