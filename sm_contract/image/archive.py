@@ -16,7 +16,7 @@ from sm_contract.image.reference import BadImage
 from sm_contract.image.store import Store, document, open_store
 from sm_contract.image.streams import CHUNK, Damaged, Feed, Slice, Source, Unsupported, packing, unpacked
 from sm_contract.image.tarstream import BLOCK, members
-from sm_contract.image.tree import Tree
+from sm_contract.image.tree import BUDGET, Tree
 from sm_contract.record import FileFact
 
 
@@ -93,7 +93,7 @@ class Archive:
                 f"{self._name}: its config speaks of {len(diff_ids)} layers, its manifest of {len(chosen.layers)}; "
                 "save the image again"
             )
-        tree = Tree()
+        tree = Tree(BUDGET)
         self.layers: list[Layer] = []
         for number, (name, diff_id) in enumerate(zip(chosen.layers, diff_ids, strict=True), 1):
             what = f"layer {number} of {len(diff_ids)}"

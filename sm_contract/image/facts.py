@@ -23,6 +23,7 @@ from sm_contract.image.reference import BadImage, locate, shown
 from sm_contract.image.streams import Damaged
 from sm_contract.record import WORD, FileFact, ImageFacts
 
+_LOST = (EngineMissing, EngineLost, EngineFull)  # of the machine, never of the image
 _BAKED = 1000
 _BELOW_OPT_ML = 5000  # entries looked at, to find so many regular files
 _ACCOUNTS = 1 << 20  # bytes of /etc/passwd
@@ -44,8 +45,23 @@ class Examined:
                 f"{self.facts.reference}: is built for {self.facts.os}/{self.facts.architecture} and is not started"
             )
         if not self._id and self._archive is not None:
-            self._id = engine.load(self._archive.as_docker_archive(engine.tag()))
+            self._id = self._load(engine, self._archive)
         return self._id
+
+    def _load(self, engine: Engine, archive: Archive) -> str:
+        try:
+            return engine.load(archive.as_docker_archive(engine.tag()))
+        except Damaged as error:
+            raise BadImage(f"{self.facts.reference}: was changed while it was read: {error}; save it again") from None
+        except _LOST:
+            raise
+        except EngineError:
+            if not archive.unreadable:
+                raise
+            raise BadImage(
+                f"{self.facts.reference}: {archive.unreadable}, and the engine does not unpack it either; "
+                "give it gzip layers: skopeo copy --dest-compress-format gzip"
+            ) from None
 
     def close(self) -> None:
         """Let go of the archive."""
@@ -129,7 +145,7 @@ def image_facts(
             programs={word: program(fs, config, word) for word in WORD.values()},
             baked=_baked(fs),
         )
-    except (EngineMissing, EngineLost, EngineFull):
+    except _LOST:
         raise
     except (EngineError, StartError) as error:  # an engine that cannot lay the image out, though it has it
         return replace(facts, unreadable=shown(str(error)))

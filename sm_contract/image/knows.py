@@ -13,9 +13,22 @@ from collections.abc import Callable, Sequence
 from sm_contract.engine.protocol import FileSystem
 from sm_contract.record import FileFact
 
-_TEXT = 1 << 20  # read of one script
+_TEXT = 65536  # a longer one is not looked at
 _TEXTS = 12  # looked at in one entry point
 _LOOKED = 80  # names followed
+_THE_SYSTEMS = (
+    "/bin/",
+    "/dev/",
+    "/etc/",
+    "/lib",
+    "/proc/",
+    "/sbin/",
+    "/sys/",
+    "/tmp/",
+    "/usr/bin/",
+    "/usr/lib",
+    "/usr/share/",
+)
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh"})
 _PASSES_ON = re.compile(
     r"""\$[@*1-9] | \$\{[@*1-9] | \bshift\b                # a shell
@@ -65,12 +78,13 @@ def _command_line_mentions(argv: Sequence[str], word: re.Pattern[str]) -> bool:
 
 def _texts(fs: FileSystem, argv: Sequence[str], script: FileFact | None, workdir: str) -> list[str]:
     """The program if it is a text, the arguments that name texts, and the texts that these name by full path."""
-    todo = [script.path] if script is not None else []
-    todo += [posixpath.join(workdir, argument) for argument in argv[1:-1] if not argument.startswith("-")]
+    first = [script.path] if script is not None else []
+    first += [posixpath.join(workdir, argument) for argument in argv[1:-1] if not argument.startswith("-")]
+    todo = [(path, True) for path in first]
     seen: set[str] = set()
     texts: list[str] = []
     while todo and len(texts) < _TEXTS and len(seen) < _LOOKED:
-        path = todo.pop(0)
+        path, entry = todo.pop(0)
         fact = fs.stat(path) if path not in seen else None
         seen.add(path)
         if fact is None or fact.kind != "file" or fact.real_path in seen - {path} or fact.size > _TEXT:
@@ -79,7 +93,8 @@ def _texts(fs: FileSystem, argv: Sequence[str], script: FileFact | None, workdir
         text = _as_text(fs.read(path, _TEXT))
         if text is not None:
             texts.append(text)
-            todo += [match[0] for match in _PATHS.finditer(text) if not match[0].startswith(("/dev", "/proc", "/tmp"))]
+            named = [match[0] for match in _PATHS.finditer(text)] if entry else []
+            todo += [(name, False) for name in named if not name.startswith(_THE_SYSTEMS)]
     return texts
 
 

@@ -7,6 +7,7 @@ own layer brings.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 
 from sm_contract.image.reference import shown
@@ -18,7 +19,7 @@ WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
 _LINKS = 40  # followed in one look-up, as in the kernel
 _PATH = 4096
-_NODE_COST = 300  # bytes of memory an entry takes here, names apart (measured)
+_NODE_COST = 400  # bytes of memory an entry takes here, names apart (measured)
 BUDGET = 512 << 20  # bytes of memory for the index of one image
 
 Meta = tuple[int, int, int]  # mode, uid, gid
@@ -37,6 +38,11 @@ class Entry:
         self.layer = layer
         self.offset = member.offset
         self.target = member.link
+
+    def with_meta(self, meta: Meta) -> Entry:
+        other = copy.copy(self)
+        other.meta = meta
+        return other
 
 
 class Directory:
@@ -60,10 +66,10 @@ class Tree:
 
     def __init__(self, budget: int = BUDGET) -> None:
         self.root = Directory(implicit=True)
-        self.size = 0  # bytes of all regular files of all layers, as the engine counts an image
+        self.size = 0  # bytes of all files and links of all layers, as the engine counts an image
         self._layer = Directory(implicit=True)
         self._number = 0
-        self._from_below: list[tuple[Directory, str, str]] = []  # hard links to a file of a lower layer
+        self._from_below: list[tuple[Directory, str, str, Meta]] = []  # hard links to a file of a lower layer
         self._metas: dict[Meta, Meta] = {}
         self._left = budget
 
@@ -93,16 +99,16 @@ class Tree:
             self._link(parent, name, member)
             return
         self._spend(name, member.link)
-        self.size += member.size
+        self.size += len(member.link) if member.kind == "symlink" else member.size
         parent.children[name] = Entry(member, self._meta(member), self._number)
 
     def merge(self) -> None:
         """Put the layer over what is below, and begin the next one."""
-        for parent, name, target in self._from_below:
+        for parent, name, target, meta in self._from_below:
             found = walk_to(self.root, parts_of(target), follow_last=False)[1]
             if not isinstance(found, Entry):
                 raise Damaged(f"a hard link leads to {target}, which is not there")
-            parent.children.setdefault(name, found)  # a later member of that name has replaced it
+            parent.children.setdefault(name, found.with_meta(meta))  # unless a later member has the name
         todo = [(self.root, self._layer)]
         while todo:
             below, above = todo.pop()
@@ -163,13 +169,14 @@ class Tree:
         self._spend(name)
         found = walk_to(self._layer, target, follow_last=False)[1]
         if isinstance(found, Entry):
+            found.meta = self._meta(member)  # as the engine does: mode and owner are set through the link
             parent.children[name] = found
         elif isinstance(found, Directory):
             raise Damaged(f"{member.name} is a hard link to a directory")
         else:
             self._spend(member.link)
             parent.children.pop(name, None)
-            self._from_below.append((parent, name, member.link))
+            self._from_below.append((parent, name, member.link, self._meta(member)))
 
     def _meta(self, member: Member) -> Meta:
         meta = (member.mode, member.uid, member.gid)
@@ -178,7 +185,7 @@ class Tree:
     def _spend(self, *names: str) -> None:
         self._left -= _NODE_COST + 2 * sum(map(len, names))
         if self._left < 0:
-            raise Unsupported("holds more files than are looked at (about 1.5 million)")
+            raise Unsupported("holds more files than are looked at (about a million)")
 
     # --- looking things up ---------------------------------------------------------------------------
 
@@ -210,18 +217,15 @@ class Tree:
 
 
 def parts_of(name: str) -> list[str]:
-    """The components of a member's name, cleaned as the engine does. Raises Damaged for one that leads out."""
+    """The components of a member's name, cleaned as the engine does: what leads out of the image stays at its root."""
     if len(name) > _PATH:
         raise Damaged("it holds a member whose name is longer than a path can be")
     parts: list[str] = []
-    rooted = name.startswith("/")
     for step in _steps(name):
         if step != "..":
             parts.append(step)
         elif parts:
             parts.pop()
-        elif not rooted:
-            raise Damaged(f"its member {name} leads out of the image")
     return parts
 
 
