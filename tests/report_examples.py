@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 from dataclasses import replace
 
 from sm_contract.catalogue import catalogue
@@ -12,6 +14,7 @@ from sm_contract.record import (
     Candidate,
     Event,
     ImageFacts,
+    Invocation,
     Life,
     LogLine,
     Record,
@@ -19,8 +22,9 @@ from sm_contract.record import (
     Stop,
     TrainingResult,
 )
-from sm_contract.report.terminal import Head
-from sm_contract.result import ImageResult, conclude
+from sm_contract.report.terminal import Head, Terminal
+from sm_contract.report.text import Page, StreamSink
+from sm_contract.result import ImageResult, RoleResult, conclude
 from sm_contract.verdict import Judgement, Verdict
 
 ENGINE = {"name": "docker", "version": "28.2", "platform": "linux/amd64"}
@@ -266,3 +270,58 @@ def head(result: ImageResult) -> Head:
         roles=result.record.roles,
         waivers=["SM-INFER-INVOKE-01 to 2027-01-31 (ml-platform)"] if result.of(Verdict.WAIVED) else (),
     )
+
+
+UNSEEN = judged("SM-INFER-PING-02", Verdict.NOT_TESTABLE, reason="needs what is not here")
+
+
+def role(result: ImageResult, name: str) -> RoleResult:
+    return next(each for each in result.roles if each.role == name)
+
+
+def one(*judgements: Judgement, **options: object) -> ImageResult:
+    changes = {name: options.pop(name) for name in ("roles", "candidate", "lives") if name in options}
+    return conclude(record(**changes), list(judgements), suite_version="0.1.0", **options)
+
+
+def hostile(text: str) -> ImageResult:
+    """A result in which everything that an image or its owner can write is one text."""
+    said = text.strip() or "x"
+    life = replace(
+        SERVED,
+        log=(LogLine(at=0.0, stream="stdout", text=text),),
+        events=(Event(at=0.0, what=text),),
+        invocations=(
+            Invocation(name="plain", request=0, content_type="a/b", at=1, seconds=1, status=500, client_sees=text),
+        ),
+    )
+    broken = replace(
+        STOP,
+        expected=said,
+        observed=said,
+        because=text,
+        fix=said,
+        evidence=(text, text),
+        lives=("serve.full",),
+    )
+    invoke = replace(broken, id="SM-INFER-INVOKE-01", verdict=Verdict.WARNED)
+    unseen = replace(UNSEEN, reason=said)
+    facts = image(entrypoint=(text,), reference="my-image:tag", digest=text)
+    return conclude(record(image=facts, lives={life.name: life}), [broken, invoke, unseen], suite_version="0.1.0")
+
+
+def written(
+    result: ImageResult, *, page: Page | None = None, colour: bool = False, verbosity: int = 0, status: int | None = 0
+) -> str:
+    """The whole terminal text of a run."""
+    stream = io.StringIO()
+    terminal = Terminal(StreamSink(stream, colour=colour), page or Page(), verbosity=verbosity)
+    terminal.head(head(result))
+    for judgement in result.judgements:
+        terminal.judged(judgement)
+    terminal.finish(result, reports=["sm-report/result.json", "sm-report/junit.xml"], status=status)
+    return stream.getvalue()
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)

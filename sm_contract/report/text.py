@@ -73,15 +73,15 @@ def wrap(text: str, width: int) -> list[str]:
         if width_of(candidate) <= width:
             line = candidate
             continue
-        if line.strip():
+        if line.strip(" "):
             lines.append(line)
         line = word
         while width_of(line) > width and not line.startswith(("https://", "http://")):
             head, line = _split(line, width)
             lines.append(head)
-    if line.strip() or not lines:
+    if line.strip(" ") or not lines:
         lines.append(line)
-    return [_COMMAND_AT_START.sub(r"\1:\\:", line.rstrip()) for line in lines]
+    return [_COMMAND_AT_START.sub(r"\1:\\:", line.rstrip(" ")) for line in lines]
 
 
 def _split(text: str, width: int) -> tuple[str, str]:
