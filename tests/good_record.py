@@ -230,7 +230,11 @@ def unhealthy(life: Life, *pings: Ping, listeners: tuple[Listener, ...] | None =
         seconds=480.6,
         exit_code=143,
         ended="stopped",
-        events=(Event(at=0.0, what="start"), Event(at=480.0, what="not healthy in time"), Event(at=480.1, what="SIGTERM")),
+        events=(
+            Event(at=0.0, what="start"),
+            Event(at=480.0, what="not healthy in time"),
+            Event(at=480.1, what="SIGTERM"),
+        ),
         ready_at=None,
         pings=pings,
         invocations=(),

@@ -1,6 +1,6 @@
 """The contract in code: one module a chapter, one function a requirement, each a pure function of the record.
 
-Beside the chapters stand helpers: ``causes`` (which requirement explains a run that went wrong; ``readiness``:
+Beside the chapters stand helpers: ``causes`` (which requirement explains a run that went wrong; ``ends``, ``readiness``:
 a server that was never healthy), ``programs`` (what the image alone shows), ``provided`` and ``invoking`` (runs
 that were meant to fail, servers that answered), ``reading`` (lives and logs in words) and ``timing`` (limits).
 """

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, NoReturn
 
 from sm_contract import changes
+from sm_contract.contract.ends import start_failed, wants_credentials, wrong_code
 from sm_contract.contract.programs import (
     below,
     image_of,
@@ -22,10 +23,8 @@ from sm_contract.contract.programs import (
 )
 from sm_contract.contract.readiness import NO_ROUTE, plain, refusal, stuck, works
 from sm_contract.contract.reading import (
-    NO_CREDENTIALS,
     SM_VARIABLE,
     USAGE,
-    crash_line,
     error_line,
     first_line,
     found,
@@ -154,8 +153,6 @@ def cause(view: RoleView) -> str:
     bad = [life for life in lives if not life.good and not life.hit_limits]
     if not bad:
         return ""
-    if any(first_line(life, NO_CREDENTIALS) for life in bad):
-        return "SM-OFFLINE-CREDENTIALS-01"
     if isinstance(view, Serving):
         return _serving_cause(view, bad)
     for flip in flips(view):
@@ -163,7 +160,14 @@ def cause(view: RoleView) -> str:
             return id
     if len(bad) < len(lives):
         return ""
+    if wants_credentials(bad):
+        return "SM-OFFLINE-CREDENTIALS-01"
     return _image_cause(view, bad[0]) or _training_end(view, bad[0])
+
+
+def accused(record: Record, id: str) -> RoleView | None:
+    """The claimed role in which this requirement explains what went wrong, if any."""
+    return next((view for view in claimed(record) if cause(view) == id), None)
 
 
 def _training_flip(view: RoleView, flip: Flip) -> str:
@@ -199,8 +203,12 @@ def _serving_cause(view: Serving, bad: list[Life]) -> str:  # noqa: PLR0911  # a
     for flip in flips(view):
         if flip.broke and flip.change in (changes.ISOLATED, changes.NO_NETWORK):
             return network_cause(view, flip)
+        if flip.change == changes.TRAINED_CONTAINER and view.model.source != "trained":
+            continue
         if id := (_SERVING_BROKE if flip.broke else _SERVING_MENDED).get(flip.change, ""):
             return id
+    if len(bad) == len(firsts(view)) and wants_credentials(bad):
+        return "SM-OFFLINE-CREDENTIALS-01"
     if healthy:
         return "SM-INFER-RUN-03" if all(life.ended == "itself" for life in healthy) else ""
     life = bad[0]
@@ -242,12 +250,6 @@ def _image_cause(view: RoleView, life: Life) -> str:
 # --- what the end of one life says --------------------------------------------------------------------
 
 
-def start_failed(life: Life) -> bool:
-    """Whether the program was never executed: the engine's error, 126 or 127, or the kernel's words in the log."""
-    never = re.compile(r"exec format error|exec user process caused|^exec [^:]+: ", re.IGNORECASE)
-    return bool(life.start_error) or life.exit_code in (126, 127) or first_line(life, never) is not None
-
-
 def refused_word(view: RoleView, life: Life) -> bool:
     """Whether the program was started and ended at once with a usage text, though no role of the image works."""
     other = Serving(view.record) if view.role == TRAINING else Training(view.record)
@@ -260,19 +262,6 @@ def refused_word(view: RoleView, life: Life) -> bool:
         and not any(ping.status is not None for ping in life.pings)
         and first_line(life, USAGE) is not None
         and not good(other)
-    )
-
-
-def wrong_code(life: Life) -> bool:
-    """Whether a training did its work, said nothing of a failure, and yet ended with a code that is not 0."""
-    code = life.exit_code
-    return (
-        life.ended == "itself"
-        and code is not None
-        and 0 < code < 126
-        and trained_well(life)
-        and (life.result is None or life.result.failure is None)
-        and crash_line(life) is None
     )
 
 
@@ -324,7 +313,7 @@ def refused(view: RoleView, life: Life) -> Blocked | NotTestable:
     one = plain(life)
     if one is None:
         return NotTestable(f"nothing was invoked in {life.name}")
-    id = refusal(life)
+    id = "SM-INFER-RUN-03" if life.ended == "itself" else refusal(life)
     if id != "SM-INFER-INVOKE-04" and one.status not in NO_ROUTE and "requests" not in view.candidate.declared:
         text = "declare [[inference.requests]] with a body of yours: our sample of"
         return NotTestable(f"{text} {one.content_type} was answered with {outcome(one)}", evidence=[one])

@@ -24,6 +24,6 @@ def answering(serving: Serving) -> Life:
     life = lived(serving)[0]
     if answered(life):
         return life
-    if cause(serving):
+    if not life.good and cause(serving):
         why_not(serving)
     raise refused(serving, life)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sm_contract import changes
-from sm_contract.contract.causes import STARTS, cause, claimed, firsts, flipped, good, start_failed, why_not
+from sm_contract.contract.causes import STARTS, accused, cause, claimed, firsts, flipped, good, why_not
+from sm_contract.contract.ends import start_failed
 from sm_contract.contract.programs import (
     MOUNTED,
     hidden_files,
@@ -138,65 +139,64 @@ def test_reference(record: Record) -> None:
 @requirement("SM-IMAGE-RESERVED-01", runs=SIMPLE, rests_on=STARTS)
 def test_nothing_needed_lies_where_the_platform_mounts(record: Record) -> None:
     """Nothing that is needed at run time is baked under the directories that the platform mounts."""
-    for view in claimed(record):
+    view = accused(record, "SM-IMAGE-RESERVED-01")
+    flip = flipped(view, changes.UNMOUNTED, changes.CHECKPOINT_DIRECTORY) if view else None
+    if view and flip:
         files = hidden_files(image_of(record, view.role))
-        if not files:
-            if image_of(record, view.role).unreadable:
-                raise NotTestable(f"its files could not be read: {image_of(record, view.role).unreadable}")
-            continue
-        if cause(view) == "SM-IMAGE-RESERVED-01":
-            flip = flipped(view, changes.UNMOUNTED, changes.CHECKPOINT_DIRECTORY)
-            assert flip is not None
-            raise Violation(
-                expected=f"a start that needs nothing the image holds below {', '.join(MOUNTED)}",
-                observed=f"with the platform's mounts {found(flip.bad)}, and without them it works; "
-                f"the mounts hide {listed(files)}",
-                fix="copy those files elsewhere, such as to /opt/program, and read them from there",
-                because=telling(flip.bad),
-                evidence=[*files[:5], flip.bad, flip.good],
-            )
-        if not good(view):
-            why_not(view)
+        raise Violation(
+            expected=f"a start that needs nothing the image holds below {', '.join(MOUNTED)}",
+            observed=f"with the platform's mounts {found(flip.bad)}, and without them it works; "
+            f"the mounts hide {listed(files)}",
+            fix="copy those files elsewhere, such as to /opt/program, and read them from there",
+            because=telling(flip.bad),
+            evidence=[*files[:5], flip.bad, flip.good],
+        )
+    for image in images(record):
+        if image.unreadable:
+            raise NotTestable(f"its files could not be read: {image.unreadable}")
+    for role in claimed(record):
+        if hidden_files(image_of(record, role.role)) and not good(role):
+            why_not(role)
 
 
 @requirement("SM-IMAGE-CMD-01", runs=SIMPLE, rests_on=STARTS)
 def test_nothing_depends_on_cmd(record: Record) -> None:
     """The image works with the word of its role in the place of its CMD."""
-    for view in claimed(record):
+    view = accused(record, "SM-IMAGE-CMD-01")
+    flip = flipped(view, changes.OWN_COMMAND) if view else None
+    if view and flip:
         image = image_of(record, view.role)
-        if cause(view) == "SM-IMAGE-CMD-01":
-            flip = flipped(view, changes.OWN_COMMAND)
-            assert flip is not None
-            raise Violation(
-                expected=f"the same result with {word(flip.bad)} as with the image's own CMD: the platform replaces it",
-                observed=f"with CMD {list(image.cmd)} it works, with {word(flip.bad)} it {ending(flip.bad)}",
-                fix=f"move the command into ENTRYPOINT and let it take {word(flip.bad)} as its argument, or put an "
-                f"executable named {word(flip.bad)} on PATH and leave ENTRYPOINT out",
-                because=telling(flip.bad),
-                evidence=[f"image config: ENTRYPOINT {list(image.entrypoint)}, CMD {list(image.cmd)}", *flip[1:]],
-            )
-        if image.cmd and image.cmd != (view.prefix,) and not good(view):
-            why_not(view)
+        raise Violation(
+            expected=f"the same result with {word(flip.bad)} as with the image's own CMD: the platform replaces it",
+            observed=f"with CMD {list(image.cmd)} it works, with {word(flip.bad)} it {ending(flip.bad)}",
+            fix=f"move the command into ENTRYPOINT and let it take {word(flip.bad)} as its argument, or put an "
+            f"executable named {word(flip.bad)} on PATH and leave ENTRYPOINT out",
+            because=telling(flip.bad),
+            evidence=[f"image config: ENTRYPOINT {list(image.entrypoint)}, CMD {list(image.cmd)}", *flip[1:]],
+        )
+    for role in claimed(record):
+        if image_of(record, role.role).cmd not in ((), (role.prefix,)) and not good(role):
+            why_not(role)
 
 
 @requirement("SM-IMAGE-ARGUMENT-01", runs=SIMPLE, rests_on=STARTS)
 def test_entry_program_takes_the_word(record: Record) -> None:
     """The entry program accepts or consumes the word `train` or `serve`."""
-    for view in claimed(record):
-        if cause(view) == "SM-IMAGE-ARGUMENT-01":
-            life = next(life for life in firsts(view) if not life.good)
-            line = first_line(life, USAGE)
-            assert line is not None
-            raise Violation(
-                expected=f"an entry program that takes {word(life)} as its argument",
-                observed=f"{word(life)} {ending(life)}: the program was started and refused its argument ({life.name})",
-                fix=f"let the entry program accept {word(life)}, or put a small script in front of it as ENTRYPOINT "
-                'that drops the word: exec supervisord -n  (without "$@")',
-                because=says(line),
-                evidence=[line, life],
-            )
-        if not any(_took_the_word(life) for life in firsts(view)):
-            why_not(view)
+    view = accused(record, "SM-IMAGE-ARGUMENT-01")
+    if view:
+        life = next(life for life in firsts(view) if not life.good)
+        line = first_line(life, USAGE)
+        raise Violation(
+            expected=f"an entry program that takes {word(life)} as its argument",
+            observed=f"{word(life)} {ending(life)}: the program was started and refused its argument ({life.name})",
+            fix=f"let the entry program accept {word(life)}, or put a small script in front of it as ENTRYPOINT "
+            'that drops the word: exec supervisord -n  (without "$@")',
+            because=says(line) if line else "",
+            evidence=[line or telling(life), life],
+        )
+    for role in claimed(record):
+        if not any(_took_the_word(life) for life in firsts(role)):
+            why_not(role)
 
 
 def _took_the_word(life: Life) -> bool:

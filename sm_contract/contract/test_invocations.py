@@ -28,7 +28,7 @@ def test_invocations_are_implemented(serving: Serving) -> None:
         if one is None:
             why_not(serving, "an invocation")
         return
-    if cause(serving):
+    if not life.good and cause(serving):
         why_not(serving)
     if one.status in NO_ROUTE:
         fix = "register the route as exactly /invocations, for POST"
@@ -51,12 +51,9 @@ def test_invocations_are_implemented(serving: Serving) -> None:
 @requirement("SM-INFER-INVOKE-02", runs=SIMPLE, rests_on=[*STARTS, "SM-INFER-RUN-03"], excused_without=("requests",))
 def test_invocations_are_answered_within_60_seconds(serving: Serving) -> None:
     """An invocation is completely answered within 60 s."""
+    lives = lived(serving)
     if cause(serving):
-        lives = [life for life in lived(serving) if life.good]
-        if not lives:
-            why_not(serving)
-    else:
-        lives = lived(serving)
+        lives = [life for life in lives if life.good] or why_not(serving)
     for life in lives:
         most = limit(life, "invoke", 60)
         late = confirmed(serving, life, _late, limit=most)
@@ -106,7 +103,7 @@ def test_no_other_header_is_needed(serving: Serving) -> None:
     life = lived(serving)[0]
     if answered(life):
         return
-    if cause(serving):
+    if not life.good and cause(serving):
         why_not(serving)
     if refusal(life) != "SM-INFER-INVOKE-04":
         raise refused(serving, life)
@@ -131,9 +128,9 @@ def test_no_other_header_is_needed(serving: Serving) -> None:
 @requirement("SM-INFER-INVOKE-05", runs=SIMPLE, rests_on=STARTS, excused_without=("requests",))
 def test_every_declared_format_is_taken(serving: Serving) -> None:
     """The request body is taken as is, in the format named by Content-Type."""
-    if cause(serving):
-        why_not(serving) if not any(life.good for life in lived(serving)) else None
     lives = lived(serving)
+    if cause(serving) and not any(life.good for life in lives):
+        why_not(serving)
     sent_there = [[one for one in life.invocations if one.name == "plain"] for life in lives]
     best = max(sent_there, key=lambda ones: sum(one.ok for one in ones))
     if not any(one.ok for one in best):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sm_contract import changes
-from sm_contract.contract.causes import STARTS, Flip, cause, claimed, firsts, flipped, good, ready, why_not
+from sm_contract.contract.causes import STARTS, Flip, accused, cause, claimed, firsts, flipped, good, ready, why_not
 from sm_contract.contract.invoking import answering
 from sm_contract.contract.readiness import answered, plain
 from sm_contract.contract.reading import NO_CREDENTIALS, first_line, found, outcome, says, telling, within
@@ -21,44 +21,44 @@ OFFLINE = ("internal", "none")
 )
 def test_needs_no_credentials(record: Record) -> None:
     """No AWS credentials are needed at run time."""
-    for view in claimed(record):
-        if cause(view) == CREDENTIALS:
-            life = next(life for life in firsts(view) if not life.good)
-            line = first_line(life, NO_CREDENTIALS)
-            flip = flipped(view, changes.CREDENTIALS)
-            raise Violation(
-                expected="a run without credential variables, metadata address and credentials URI",
-                observed=f"{_failed(life)} for want of AWS credentials",
-                fix="make no AWS call at run time: take data from channels, the model from /opt/ml/model, and what "
-                "else boto3 fetches (STS, S3, a secret) from the image or from variables",
-                because=says(line) if line else f"with made-up credentials it works; {telling(life)}",
-                evidence=[line or telling(life), life, *([flip.good] if flip else [])],
-            )
-    for view in claimed(record):
-        if not good(view):
-            why_not(view)
+    view = accused(record, CREDENTIALS)
+    if view is not None:
+        life = next(life for life in firsts(view) if not life.good)
+        line = first_line(life, NO_CREDENTIALS)
+        flip = flipped(view, changes.CREDENTIALS)
+        raise Violation(
+            expected="a run without credential variables, metadata address and credentials URI",
+            observed=f"{_failed(life)} for want of AWS credentials",
+            fix="make no AWS call at run time: take data from channels, the model from /opt/ml/model, and what "
+            "else boto3 fetches (STS, S3, a secret) from the image or from variables",
+            because=says(line) if line else f"with made-up credentials it works; {telling(life)}",
+            evidence=[line or telling(life), life, *([flip.good] if flip else [])],
+        )
+    for role in claimed(record):
+        if not good(role):
+            why_not(role)
 
 
 @requirement("SM-OFFLINE-DROP-01", runs=("train.full", "serve.full", "serve.again"), rests_on=STARTS)
 def test_dropped_packets_cost_no_limit(record: Record) -> None:
     """Start, training and invocations stay within their limits where packets are dropped in silence."""
-    for view in claimed(record):
-        flip = flipped(view, changes.ISOLATED)
-        if cause(view) == "SM-OFFLINE-DROP-01" and flip is not None:
-            other = "on an open network it ends in time"
-            if view.role != TRAINING:
-                other = "with no network at all, where connections fail at once, it works"
-            raise Violation(
-                expected="the same result in time on a network that drops packets as without any network",
-                observed=f"{_slow(flip)}; {other}",
-                fix="give every connection attempt a short time-out (1 s to 2 s) and few retries, or make none: the "
-                "first failure is answer enough",
-                because=telling(flip.bad),
-                evidence=flip[1:],
-            )
-    for view in claimed(record):
-        if not _went_offline(view):
-            why_not(view, f"{view.prefix}.full")
+    view = accused(record, "SM-OFFLINE-DROP-01")
+    flip = flipped(view, changes.ISOLATED) if view else None
+    if flip is not None:
+        other = "on an open network it ends in time"
+        if flip.bad.role != TRAINING:
+            other = "with no network at all, where connections fail at once, it works"
+        raise Violation(
+            expected="the same result in time on a network that drops packets as without any network",
+            observed=f"{_slow(flip)}; {other}",
+            fix="give every connection attempt a short time-out (1 s to 2 s) and few retries, or make none: the "
+            "first failure is answer enough",
+            because=telling(flip.bad),
+            evidence=flip[1:],
+        )
+    for role in claimed(record):
+        if not _went_offline(role):
+            why_not(role, f"{role.prefix}.full")
 
 
 @requirement("SM-TRAIN-NET-01", runs=("train.full", "train.bare"), rests_on=STARTS)

@@ -10,9 +10,9 @@ from sm_contract.contract.causes import (
     flipped,
     guilty,
     ready,
-    start_failed,
     why_not,
 )
+from sm_contract.contract.ends import start_failed
 from sm_contract.contract.invoking import answering
 from sm_contract.contract.readiness import plain
 from sm_contract.contract.reading import ending, found, outcome, telling, within

@@ -11,9 +11,9 @@ from sm_contract.contract.causes import (
     flips,
     good,
     guilty,
-    start_failed,
     why_not,
 )
+from sm_contract.contract.ends import start_failed
 from sm_contract.contract.programs import image_of, listed, loose_files
 from sm_contract.contract.reading import SM_VARIABLE, ending, error_line, found, says, telling, within
 from sm_contract.record import INFERENCE, TRAINING, Record

@@ -1,0 +1,32 @@
+"""What the end of one life says by itself."""
+
+from __future__ import annotations
+
+import re
+
+from sm_contract.contract.reading import NO_CREDENTIALS, crash_line, first_line, trained_well
+from sm_contract.record import Life
+
+
+def start_failed(life: Life) -> bool:
+    """Whether the program was never executed: the engine's error, 126 or 127, or the kernel's words in the log."""
+    never = re.compile(r"exec format error|exec user process caused|^exec [^:]+: ", re.IGNORECASE)
+    return bool(life.start_error) or life.exit_code in (126, 127) or first_line(life, never) is not None
+
+
+def wrong_code(life: Life) -> bool:
+    """Whether a training did its work, said nothing of a failure, and yet ended with a code that is not 0."""
+    code = life.exit_code
+    return (
+        life.ended == "itself"
+        and code is not None
+        and 0 < code < 126
+        and trained_well(life)
+        and (life.result is None or life.result.failure is None)
+        and crash_line(life) is None
+    )
+
+
+def wants_credentials(bad: list[Life]) -> bool:
+    """Whether one of these lives says that it found no AWS credentials."""
+    return any(first_line(life, NO_CREDENTIALS) for life in bad)
