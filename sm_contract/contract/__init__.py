@@ -1,8 +1,8 @@
 """The contract in code: one module a chapter, one function a requirement, each a pure function of the record.
 
-Beside the chapters stand helpers: ``causes`` (which requirement explains a run that went wrong; ``ends``, ``readiness``:
-a server that was never healthy), ``programs`` (what the image alone shows), ``provided`` and ``invoking`` (runs
-that were meant to fail, servers that answered), ``reading`` (lives and logs in words) and ``timing`` (limits).
+Beside the chapters stand helpers: ``causes`` (which requirement explains a run that went wrong; ``ends`` and
+``readiness`` read that off a single life), ``programs`` (what the image alone shows), ``provided`` and ``invoking``
+(runs that were meant to fail, servers that answered), ``reading`` (lives in words) and ``timing`` (limits).
 """
 
 from __future__ import annotations
