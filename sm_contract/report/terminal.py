@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sm_contract.coverage import chapter_of
 from sm_contract.record import ImageFacts, RoleFact
 from sm_contract.report.summary import ending, summary
 from sm_contract.report.text import Line, Page, Sink, duration, emit, plural, size, width_of
@@ -28,24 +27,7 @@ MARKS: dict[Verdict, tuple[str, str]] = {
 # told by their number unless -v: nothing is to be done about them, or the end groups them by what is to be done
 _FOLDED = (Verdict.PASSED, Verdict.BLOCKED, Verdict.NOT_TESTABLE, Verdict.NOT_APPLICABLE)
 _LEAST_TITLE = 10
-_CHAPTERS = {
-    "IMAGE": "image",
-    "PRIV": "privileges",
-    "OFFLINE": "offline",
-    "TRAIN": "training",
-    "INFER": "inference",
-    "STREAM": "streaming",
-    "BIDI": "bidirectional streaming",
-    "SESS": "sessions",
-    "ASYNC": "asynchronous inference",
-    "SRVLESS": "serverless",
-    "PIPE": "pipelines",
-    "BATCH": "batch transform",
-    "MME": "multi-model",
-    "HYGIENE": "hygiene",
-    "MKT": "Marketplace",
-    "DOC": "documents",
-}
+_CHAPTERS = {"base-image": "image", "base-training": "training", "base-hosting": "inference", "own": "your own"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +54,7 @@ class Terminal:
         self._page = page
         self._verbosity = verbosity
         self._chapter = ""
-        self._heading_due = False
+        self._headed = False
         self._folded: Counter[Verdict] = Counter()
 
     def head(self, head: Head) -> None:
@@ -85,14 +67,15 @@ class Terminal:
 
     def judged(self, judgement: Judgement) -> None:
         """One verdict as it is reached."""
-        chapter = chapter_of(judgement.id)
-        if chapter != self._chapter:
+        if judgement.scope != self._chapter:
             self._fold()
-            self._chapter, self._heading_due = chapter, True
+            self._chapter, self._headed = judgement.scope, False
         if judgement.verdict in _FOLDED and self._verbosity <= 0:
             self._folded[judgement.verdict] += 1
             return
-        self._heading()
+        if not self._headed:
+            emit(self._sink, [((self._title(), "bold"),)])
+            self._headed = True
         emit(self._sink, [judged_line(judgement, self._page, timed=self._verbosity > 0)])
 
     def finish(
@@ -108,18 +91,16 @@ class Terminal:
         emit(self._sink, summary(result, self._page, reports=reports, options=options))
         emit(self._sink, ending(result, self._page, status))
 
-    def _heading(self) -> None:
-        if self._heading_due:
-            emit(self._sink, [((_CHAPTERS.get(self._chapter, self._chapter.lower()), "bold"),)])
-            self._heading_due = False
+    def _title(self) -> str:
+        return self._page.safe(_CHAPTERS.get(self._chapter, self._chapter))
 
     def _fold(self) -> None:
-        """Close a chapter: tell how many were folded."""
+        """Close a chapter: tell how many were folded, beside its title if that is all."""
         if self._folded and self._verbosity >= 0:
-            self._heading()
             told = [(f"{count} {verdict.value}", MARKS[verdict][1]) for verdict, count in self._folded.items()]
-            spans = [span for text, style in told for span in ((f" {self._page.mark('·')} ", "light"), (text, style))]
-            emit(self._sink, [(("  ", ""), (self._page.mark("…"), "light"), (" ", ""), *spans[1:])])
+            counts = [span for each in told for span in ((f" {self._page.mark('·')} ", "light"), each)][1:]
+            first = (f"  {self._page.mark('…')} ", "light") if self._headed else (f"{self._title():<12} ", "bold")
+            emit(self._sink, [(first, *counts)])
         self._folded.clear()
 
 
