@@ -107,6 +107,20 @@ def test_what_blocks_most_is_told_first() -> None:
     assert "SM-INFER-PING-01 blocks 4:" in text
 
 
+def test_what_our_sample_met_is_shown_where_data_is_asked_for() -> None:
+    unseen = judged("SM-TRAIN-RUN-01", Verdict.NOT_TESTABLE, reason="declare a channel", lives=(TRAINED.name,))
+    text = written(one(unseen, replace(unseen, id="SM-TRAIN-RUN-06")))
+    assert text.count("ValueError: epochs must be positive") == 1
+
+
+def test_beside_a_life_that_went_wrong_stands_one_that_did_not() -> None:
+    good = replace(SERVED, name="serve.bare", ended="stopped")
+    deaf = replace(DEAF, name="serve.deaf")
+    broken = replace(examples.PING, lives=(good.name, deaf.name))
+    text = written(one(broken, lives={good.name: good, deaf.name: deaf}))
+    assert text.index("serve.deaf, inference") < text.index("serve.bare, inference")
+
+
 def test_the_first_and_the_last_lines_name_the_waivers() -> None:
     lines = written(CASES["waived"]()).splitlines()
     assert any("SM-INFER-INVOKE-01 to 2027-01-31 (ml-platform)" in line for line in lines[:8])

@@ -13,7 +13,6 @@ from sm_contract.result import ImageResult
 from sm_contract.verdict import Judgement
 
 LOG_LINES = 6
-LIVES_SHOWN = 2  # the life that went wrong, and the one beside it that did not
 MOST = 5  # lines of a text that an image may have filled
 _MOMENTS = 12
 _EVIDENCE = 3
@@ -80,9 +79,14 @@ def rerun(result: ImageResult, id: str, page: Page, options: Sequence[str] = ())
 
 
 def bad_life(judgement: Judgement, result: ImageResult) -> Life | None:
-    """The life to show of those a verdict rests on: the first that went wrong, else the first."""
-    lives = _shown_lives(judgement, result)
-    return lives[0] if lives else None
+    """The first life that went wrong, of those a verdict rests on."""
+    return next((life for life in _shown_lives(judgement, result) if not life.good), None)
+
+
+def course(life: Life, page: Page) -> Iterator[Line]:
+    """How a life went: its events, and the end of its log."""
+    yield from _timeline(life, page)
+    yield from _log(life, page)
 
 
 def _shown_lives(judgement: Judgement, result: ImageResult) -> list[Life]:
@@ -113,10 +117,13 @@ def _sources(judgement: Judgement, page: Page) -> list[Line]:
 
 def _lives(judgement: Judgement, result: ImageResult, page: Page) -> Iterator[Line]:
     lives = _shown_lives(judgement, result)
-    for life in lives[:LIVES_SHOWN] if lives and lives[0].good is False else lives[:1]:
-        yield from _timeline(life, page)
-    if lives:
-        yield from _log(lives[0], page)
+    if not lives:
+        return
+    yield from course(lives[0], page)
+    # beside one that went wrong, the nearest that did not: their difference is the cause
+    contrast = next((life for life in lives if life.good), None) if not lives[0].good else None
+    if contrast is not None:
+        yield from _timeline(contrast, page)
 
 
 def _evidence(judgement: Judgement, page: Page) -> Iterator[Line]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from sm_contract.report.screen import entitled, failure, warning
+from sm_contract.report.screen import bad_life, course, entitled, failure, warning
 from sm_contract.report.text import Line, Page, duration, plural
 from sm_contract.result import DECLARE_ROLES, Conclusion, ImageResult, RoleResult
 from sm_contract.verdict import Judgement, Verdict
@@ -148,9 +148,14 @@ def _blocked(result: ImageResult, page: Page) -> list[Line]:
 def _not_testable(result: ImageResult, page: Page) -> list[Line]:
     groups = grouped(result.of(Verdict.NOT_TESTABLE))
     lines: list[Line] = [_BLANK, page.rule("not testable here", "yellow")] if groups else []
+    told: set[str] = set()
     for reason, judgements in groups.items():
         lines += page.row("", reason, column=1, most=4)
         lines += page.items("", (j.id for j in judgements), column=3, style="light")
+        life = bad_life(judgements[0], result)
+        if life is not None and life.name not in told:  # what our sample met is what its owner wants to see
+            told.add(life.name)
+            lines += course(life, page)
     return lines
 
 

@@ -68,7 +68,7 @@ class Terminal:
     def judged(self, judgement: Judgement) -> None:
         """One verdict as it is reached."""
         if judgement.scope != self._chapter:
-            self._fold()
+            self.fold()
             self._chapter, self._headed = judgement.scope, False
         if judgement.verdict in _FOLDED and self._verbosity <= 0:
             self._folded[judgement.verdict] += 1
@@ -87,21 +87,21 @@ class Terminal:
         status: int | None = None,
     ) -> None:
         """The failures and the summary. ``options`` are this run's own, for the commands that repeat a part of it."""
-        self._fold()
+        self.fold()
         emit(self._sink, summary(result, self._page, reports=reports, options=options))
         emit(self._sink, ending(result, self._page, status))
 
-    def _title(self) -> str:
-        return self._page.safe(_CHAPTERS.get(self._chapter, self._chapter))
-
-    def _fold(self) -> None:
-        """Close a chapter: tell how many were folded, beside its title if that is all."""
+    def fold(self) -> None:
+        """Close a chapter: tell how many were folded, beside its title if that is all. Safe to call twice."""
         if self._folded and self._verbosity >= 0:
             told = [(f"{count} {verdict.value}", MARKS[verdict][1]) for verdict, count in self._folded.items()]
             counts = [span for each in told for span in ((f" {self._page.mark('·')} ", "light"), each)][1:]
             first = (f"  {self._page.mark('…')} ", "light") if self._headed else (f"{self._title():<12} ", "bold")
             emit(self._sink, [(first, *counts)])
         self._folded.clear()
+
+    def _title(self) -> str:
+        return self._page.safe(_CHAPTERS.get(self._chapter, self._chapter))
 
 
 def head_lines(head: Head, page: Page) -> list[Line]:
