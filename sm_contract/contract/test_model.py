@@ -117,7 +117,7 @@ def test_the_folder_obeys_the_key_rules(serving: Serving) -> None:
     for member in members:
         if fault := _key_fault(member, files):
             raise Violation(
-                expected='names of at most 255 bytes, none empty, "." or "..", and no file where a folder is',
+                expected='names of at most 255 bytes, none blank, "." or "..", and no file where a folder is',
                 observed=f"{member.path[:80]}{'…' if len(member.path) > 80 else ''}: {fault}",
                 fix="rename it in the model folder and in the prefix in S3",
                 evidence=[member],
@@ -135,8 +135,8 @@ def _key_fault(member: TreeFile, files: set[str]) -> str:
     names = path.split("/")
     if member.path.endswith("/") and member.kind != "directory":
         return "a zero-byte key that stands for a folder"
-    if any(name in ("", ".", "..") for name in names):
-        return 'a part of the name is empty, "." or ".."'
+    if any(name.strip() in ("", ".", "..") or "\0" in name for name in names):
+        return 'a part of the name is blank, ".", ".." or holds a null byte'
     longest = max(len(name.encode()) for name in names)
     if longest > 255:
         return f"a name of {longest} bytes"

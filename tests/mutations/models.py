@@ -107,6 +107,7 @@ BREAKS = {
     "SM-INFER-MODEL-06": [
         Mutation("300 bytes", _folder(TreeFile(path="v1/" + "w" * 300, kind="file"))),
         Mutation("300 bytes in 150 characters", _folder(TreeFile(path="ü" * 150, kind="file"))),
+        Mutation("a space for a name", _folder(TreeFile(path="v1/ ", kind="file"))),
         Mutation("..", _folder(TreeFile(path="v1/../v2/model.bin", kind="file"))),
         Mutation("file and folder", _folder(TreeFile(path="model.json/part-0", kind="file"))),
         Mutation("a key for a folder", _folder(TreeFile(path="v1/", kind="file"))),
