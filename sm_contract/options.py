@@ -270,7 +270,7 @@ def _subjects(images: Sequence[str], training: str | None, inference: str | None
 def _near(text: str, valid: Sequence[str]) -> str:
     import difflib  # noqa: PLC0415  # only for a message
 
-    near = difflib.get_close_matches(text, valid, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(text, valid, n=1, cutoff=0.7)
     return f"; did you mean {near[0]}?" if near else f"; valid are {', '.join(valid)}" if len(valid) < 8 else ""
 
 

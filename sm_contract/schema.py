@@ -70,7 +70,7 @@ def _kind(value: object) -> str:
 def near(name: str, valid: Iterable[str]) -> str:
     """``; did you mean …?`` or, of a short list, all that is valid; to be put behind a message."""
     names = [str(each) for each in valid]
-    closest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    closest = difflib.get_close_matches(name, names, n=1, cutoff=0.7)
     if closest:
         return f"; did you mean {closest[0]}?"
     return f"; valid are {', '.join(names)}" if 0 < len(names) <= 20 else ""
