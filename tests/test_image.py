@@ -166,7 +166,9 @@ class TestRealEngine:
         ]
         api.import_image_from_data(busybox_tar(*extra), repository=tag[:-2], tag="1", changes=['CMD ["sh"]'])
         api.made.append(tag)
-        made = api.create_container(tag, ["sh", "-c", "rm -r /old; echo x > /opt/ml/code/b.py; rm /etc/passwd"])
+        change = "rm -r /old; echo x > /opt/ml/code/b.py; rm /etc/passwd"
+        apart = api.create_host_config(network_mode="none")
+        made = api.create_container(tag, ["sh", "-c", change], host_config=apart)
         try:
             api.start(made["Id"])
             assert api.wait(made["Id"])["StatusCode"] == 0
@@ -208,7 +210,9 @@ class TestRealEngine:
             assert len({image["Id"] for image in api.images()} - before) >= 1
             there = examine(id, engine, "amd64")
             assert facts_but(there.facts) == facts_but(here.facts)
-            ran = subprocess.run(["docker", "run", "--rm", id, "train"], capture_output=True, text=True, check=True)
+            ran = subprocess.run(
+                ["docker", "run", "--rm", "--network=none", id, "train"], capture_output=True, text=True, check=True
+            )
             assert ran.stdout == "serving train\n"
         finally:
             engine.close()

@@ -181,7 +181,7 @@ def _apply(model: dict[str, tuple[str, Any]], tree: dict[str, Any], path: str = 
         elif node[0] in ("file", "symlink"):
             drop(where)
             model[where] = (node[0], node[1] if node[0] == "file" else None)
-        elif node[1] or node[2] or node[3] is not None:  # else nothing in the tar speaks of it
+        elif any(_members({name: node})):  # else nothing in the tar speaks of it
             if node[2]:
                 drop(where, itself=False)
             if model.get(where, ("",))[0] != "directory":

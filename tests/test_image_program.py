@@ -60,6 +60,7 @@ class TestProgram:
         assert (found.file, found.form) == (None, "missing")
         assert found.elsewhere == ("/opt/program/train",)
         assert started(tmp_path, script("home/me/deep/train", mode=0o644)).elsewhere == ("/home/me/deep/train",)
+        assert started(tmp_path, file("opt/data/train", b"1,2\n"), folder("srv/train")).elsewhere == ()
         assert started(tmp_path, word="serve").elsewhere == ()
 
     def test_an_executable_later_on_path_wins(self, tmp_path: Path) -> None:
@@ -102,12 +103,12 @@ class TestProgram:
     @pytest.mark.parametrize(
         ("first", "interpreter", "there", "shown_line"),
         [
-            ("#!/bin/sh\r", "/bin/sh\\r", False, "#!/bin/sh\\r"),
+            ("#!/bin/sh\r", "/bin/sh\r", False, "#!/bin/sh\\r"),
             ("#!/bin/sh -e\r", "/bin/sh", True, "#!/bin/sh -e\\r"),
             ("#! \t/bin/sh -e", "/bin/sh", True, "#! \\t/bin/sh -e"),
             ("#!/bin/bash", "/bin/bash", False, "#!/bin/bash"),
             ("#!/usr/bin/env python3", "/usr/bin/env python3", True, "#!/usr/bin/env python3"),
-            ("#!/usr/bin/env python3\r", "/usr/bin/env python3\\r", False, "#!/usr/bin/env python3\\r"),
+            ("#!/usr/bin/env python3\r", "/usr/bin/env python3\r", False, "#!/usr/bin/env python3\\r"),
             ("#!/usr/bin/env python3 -u", "/usr/bin/env python3 -u", False, "#!/usr/bin/env python3 -u"),
             ("#!/usr/bin/env -S python3 -u", "/usr/bin/env python3", True, "#!/usr/bin/env -S python3 -u"),
             ("#!/usr/bin/env -S A=1 python3", "/usr/bin/env python3", True, "#!/usr/bin/env -S A=1 python3"),

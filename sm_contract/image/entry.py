@@ -152,15 +152,15 @@ def _follow(place: _Place, fact: FileFact | None) -> _Chain:
 
 def _interpreter(place: _Place, head: bytes) -> tuple[str, FileFact | None]:
     """The interpreter of a first line as the kernel reads it, and its file; through env, what env starts."""
-    line = head[2 : _FIRST_LINE + 1].split(b"\n", 1)[0].decode("utf-8", "surrogateescape").strip(" \t")
+    line = head[2 : _FIRST_LINE + 1].split(b"\n", 1)[0].decode("utf-8", "replace").strip(" \t")
     name, _, rest = re.sub(r"[ \t\0]+", "\0", line, count=1).partition("\0")
     if not name:
         return "", None
     fact = _file(place.fs.stat(posixpath.join(place.workdir, name)))
     if fact is None or posixpath.basename(name) != "env":
-        return shown(name), fact
+        return name, fact
     started = _started_by_env(rest)
-    return shown(f"{name} {started}"), _file(place.find(started))
+    return f"{name} {started}", _file(place.find(started))
 
 
 def _started_by_env(rest: str) -> str:
@@ -184,8 +184,15 @@ def _first_line(head: bytes) -> str:
     return shown(line.decode("utf-8", "surrogateescape"))
 
 
+def _is_program(place: _Place, fact: FileFact) -> bool:
+    """A file that is or could be executed; data sets and library files are called "train", too."""
+    if fact.kind != "file":
+        return False
+    return bool(fact.mode & 0o111) or (place.fs.read(fact.path, 4096) or b"").startswith((b"#!", MAGIC))
+
+
 def _elsewhere(place: _Place, name: str, looked_in: tuple[str, ...]) -> tuple[str, ...]:
-    """Files of that name where images usually have their programs, those that can be executed first."""
+    """Programs of that name where images usually have theirs, those with the execute bit first."""
     name = posixpath.basename(name)
     if not name:
         return ()
@@ -193,13 +200,13 @@ def _elsewhere(place: _Place, name: str, looked_in: tuple[str, ...]) -> tuple[st
     found: dict[str, bool] = {}  # path: whether it can be executed
     for folder in dict.fromkeys((place.workdir, "/", *DEFAULT_PATH.split(":"), *place.path, *_USUAL)):
         fact = place.fs.stat(posixpath.join("/", folder, name))
-        if fact is not None and fact.kind == "file":
+        if fact is not None and _is_program(place, fact):
             found.setdefault(fact.real_path, bool(fact.mode & 0o111))
     for folder in _WALKED:
         if found:
             break
         for fact in place.fs.walk(folder, _WALK):
-            if fact.kind == "file" and posixpath.basename(fact.path) == name:
+            if posixpath.basename(fact.path) == name and _is_program(place, fact):
                 found.setdefault(fact.path, bool(fact.mode & 0o111))
     paths = sorted((path for path in found if path not in known), key=lambda path: (not found[path], path))
     return tuple(paths[:_ELSEWHERE])
