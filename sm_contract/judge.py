@@ -122,6 +122,9 @@ class Judge:
                 raise Blocked(id)
 
     def _broken(self, requirement: Requirement, violation: Violation) -> Judgement:
+        if requirement.timed and self.record.emulated:
+            text = f"needs an {self.record.image.architecture} engine: times under emulation prove nothing"
+            return self._said(requirement, Verdict.NOT_TESTABLE, f"{text} ({violation.observed})", violation.evidence)
         missing = [kind for kind in requirement.excused_without if not self._given(kind)]
         if missing:
             wanted = " and ".join(WHERE_DECLARED[kind] for kind in missing)

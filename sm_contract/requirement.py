@@ -40,7 +40,9 @@ class Requirement:
     summary: str  # first line of the docstring
     runs: tuple[str, ...]  # the runs that prove it; empty where the image alone does
     rests_on: tuple[str, ...]  # ids that must not be broken for this one to be seen
+    hidden_by: tuple[str, ...]  # ids whose violation may keep the record from showing this one
     excused_without: tuple[str, ...]  # owner's data without which a violation only accuses our sample
+    timed: bool  # a violation is one of time: it proves nothing under emulation
     module: str
     own: bool  # written by the image's owner, not part of the contract
 
@@ -65,7 +67,9 @@ def requirement(
     *,
     runs: Sequence[str] = (),
     rests_on: Sequence[str] = (),
+    hidden_by: Sequence[str] = (),
     excused_without: Sequence[str] = (),
+    timed: bool = False,
     title: str = "",
     level: str = "",
     sources: Sequence[str] = (),
@@ -74,6 +78,9 @@ def requirement(
 
     The function takes views of the record by name (``image``, ``training``, ``serving``,
     ``candidate``, ``record``), returns if the requirement is met and raises a ``Finding`` if not.
+
+    What ``rests_on`` a broken requirement is blocked, whatever the record holds. One that is broken and
+    named in ``hidden_by`` blocks only where the check finds nothing to look at and raises ``Blocked`` for it.
 
     ``excused_without`` names the owner's data ("channels", "model", "requests") without which a
     violation proves nothing against the image: our own sample was used, and it may be what the image
@@ -103,7 +110,9 @@ def requirement(
             summary=summary,
             runs=tuple(runs),
             rests_on=tuple(rests_on),
+            hidden_by=tuple(hidden_by),
             excused_without=tuple(excused_without),
+            timed=timed,
             module=module,
             own=entry_is_own(entry),
         )
