@@ -163,18 +163,26 @@ def test_what_is_said_is_held_to_the_letter(id: str) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_two_faults_at_once_are_never_missed_nor_a_fault_of_ours(seed: int) -> None:
-    cases = [(id, one) for id, rows in BREAKS.items() for one in rows]
+    cases = [(id, one) for id, rows in BREAKS.items() for one in rows if "samples of ours" not in one.name]
     for number, (id, one) in enumerate(cases):
         other_id, other = cases[(number * 7 + seed * 31 + 13) % len(cases)]
         try:
             record = then(one.change, other.change)(good_record())
-        except (KeyError, StopIteration, AssertionError, IndexError):
+        except (KeyError, StopIteration, AssertionError, IndexError, TypeError):
             continue  # the second has nothing left to change
         found = verdicts(record)
         assert broken(found), f"neither {id} ({one.name}) nor {other_id} ({other.name}) is named"
         for judged in found.values():
-            if judged.verdict is Verdict.BLOCKED:
-                assert judged.reason.split()[2].rstrip(",") in broken(found), f"{judged.id}: {judged.reason}"
+            assert _root(judged, found) in broken(found) or judged.verdict is not Verdict.BLOCKED, judged
+
+
+def _root(judged: Judgement, found: dict[str, Judgement]) -> str:
+    """What a blocked verdict comes down to."""
+    for _ in found:
+        if judged.verdict is not Verdict.BLOCKED:
+            break
+        judged = found[judged.reason.split()[2].rstrip(",")]
+    return judged.id
 
 
 # --- no declaration, roles --------------------------------------------------------------------------

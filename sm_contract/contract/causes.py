@@ -203,8 +203,10 @@ def _serving_cause(view: Serving, bad: list[Life]) -> str:  # noqa: PLR0911  # a
     for flip in flips(view):
         if flip.broke and flip.change in (changes.ISOLATED, changes.NO_NETWORK):
             return network_cause(view, flip)
-        if flip.change == changes.TRAINED_CONTAINER and view.model.source != "trained":
-            continue
+        if view.model.source != {changes.TRAINED_CONTAINER: "trained", changes.A_MODEL_FILE: "none"}.get(
+            flip.change, view.model.source
+        ):
+            continue  # says nothing of a model from elsewhere
         if id := (_SERVING_BROKE if flip.broke else _SERVING_MENDED).get(flip.change, ""):
             return id
     if len(bad) == len(firsts(view)) and wants_credentials(bad):

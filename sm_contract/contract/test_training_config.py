@@ -70,18 +70,19 @@ def test_takes_hyperparameters_as_strings(training: Training) -> None:
 @requirement("SM-TRAIN-CFG-03", runs=("train.bare",), rests_on=STARTS)
 def test_takes_an_empty_hyperparameter_map(training: Training) -> None:
     """An empty hyperparameter map works when no hyperparameter is required."""
-    required = training.candidate.required_hyperparameters
-    if required:
-        raise NotApplicable(f"hyperparameters are declared required: {', '.join(required)}")
+    required = ", ".join(training.candidate.required_hyperparameters)
     if flip := _mended(training, changes.HYPERPARAMETERS):
         raise Violation(
-            expected="exit code 0 with {} as hyperparameters.json, since none is declared required",
-            observed=f"with {{}} {found(flip.bad)}; with the declared hyperparameters it trains",
+            expected=f"exit code 0 with {f'{required} alone' if required else '{}'} in hyperparameters.json, since no "
+            "other is declared required",
+            observed=f"with {required or '{}'} {found(flip.bad)}; with all declared hyperparameters it trains",
             fix='give each hyperparameter a default, such as hp.get("epochs", "3"), or declare '
             'required_hyperparameters = ["…"] in sm-contract.toml and in the algorithm resource',
             because=telling(flip.bad),
             evidence=flip[1:],
         )
+    if required:
+        raise NotApplicable(f"hyperparameters are declared required: {required}")
     _shown(training, "train.bare")
 
 

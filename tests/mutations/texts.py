@@ -113,7 +113,7 @@ TEXTS = {
         'convert each value in the program, such as int(hp["epochs"]) or float(hp["rate"])',
     ),
     "SM-TRAIN-CFG-03": (
-        "with {} `train` exited with 1 after 0.8 s (train.bare); with the declared hyperparameters it trains",
+        "with {} `train` exited with 1 after 0.8 s (train.bare); with all declared hyperparameters it trains",
         'give each hyperparameter a default, such as hp.get("epochs", "3"), or declare required_hyperparameters = ["…"] in sm-contract.toml and in the algorithm resource',
     ),
     "SM-TRAIN-CFG-07": (

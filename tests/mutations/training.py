@@ -143,6 +143,14 @@ BREAKS = {
             "indexed without default",
             then(only_full_trains(failing(KEY_ERROR)), follow_up("train.bare", changes.HYPERPARAMETERS)),
         ),
+        Mutation(
+            "one more than those declared required",
+            then(
+                candidate(required_hyperparameters=("epochs",)),
+                only_full_trains(failing("KeyError: 'rate'")),
+                follow_up("train.bare", changes.HYPERPARAMETERS),
+            ),
+        ),
     ],
     "SM-TRAIN-CFG-07": [
         Mutation(
