@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
+import shutil
 import subprocess
 import tarfile
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -111,3 +115,72 @@ def things(api: Any, session: str) -> list[str]:
         output = subprocess.run(["docker", *command], capture_output=True, text=True, check=True).stdout
         found += [f"{command[0]} {line}" for line in output.split()]
     return found
+
+
+class Dockerd:
+    """A second engine with nothing in common with the first."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.url = f"unix://{home}/engine.sock"
+        self.process = self.start()
+
+    def start(self) -> subprocess.Popen[bytes]:
+        home = self.home
+        flags = [f"--data-root={home}/data", f"--exec-root={home}/exec", f"--pidfile={home}/pid", f"-H={self.url}"]
+        with (home / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                ["dockerd", *flags, "--bridge=none", "--iptables=false", "--ip-forward=false", "--ip-masq=false"],
+                stdout=log,
+                stderr=log,
+            )
+        until(self.answers, 30)
+        return self.process
+
+    def answers(self) -> bool:
+        with contextlib.suppress(Exception):
+            return bool(self.client().ping())
+        return False
+
+    def client(self) -> Any:
+        return docker.APIClient(base_url=self.url, version="1.40", timeout=20)
+
+    def die(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def end(self) -> None:
+        """Start it again if need be, so that it takes its containers and its containerd with it."""
+        if self.process.poll() is not None:
+            self.start()
+        for found in self.client().containers(all=True):
+            self.client().remove_container(found["Id"], force=True)
+        self.process.terminate()
+        self.process.wait(30)
+
+
+@contextlib.contextmanager
+def second_engine(disk: str = "") -> Iterator[Dockerd]:
+    """A second dockerd for as long as it is needed, on a disk of its own size if one is given ("48m")."""
+    if os.geteuid() != 0 or not shutil.which("dockerd"):
+        pytest.skip("needs root and dockerd")
+    home = Path(tempfile.mkdtemp(prefix="smc-", dir="/tmp"))  # a socket's path is short
+    try:
+        (home / "data").mkdir()
+        if (
+            disk
+            and subprocess.run(
+                ["mount", "-t", "tmpfs", "-o", f"size={disk}", "tmpfs", home / "data"], check=False
+            ).returncode
+        ):
+            pytest.skip("needs to mount a small disk")
+        made = Dockerd(home)
+        try:
+            yield made
+        finally:
+            made.end()
+    finally:
+        mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines() if str(home) in line]
+        for mount in sorted(mounts, reverse=True):
+            subprocess.run(["umount", "-l", mount], check=False)
+        shutil.rmtree(home, ignore_errors=True)

@@ -21,6 +21,8 @@ from sm_contract.engine.docker import DockerEngine
 from sm_contract.engine.protocol import (
     Container,
     ContainerSpec,
+    Engine,
+    EngineFull,
     EngineMissing,
     ImageUnknown,
     Mount,
@@ -90,6 +92,11 @@ class Run:
         return [text for _, name, text in self.lines if name == stream]
 
 
+def _conforms(engine: DockerEngine) -> Engine:
+    """For the type checker."""
+    return engine
+
+
 # --- a life -------------------------------------------------------------------------------------------
 
 
@@ -137,7 +144,7 @@ def test_the_stop_sequence(engine: DockerEngine, image: str) -> None:
     polite = Run(engine, image, "trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.1; done")
     deaf = Run(engine, image, "trap '' TERM; echo up; while :; do sleep 0.1; done")
     for run in (polite, deaf):
-        support.until(lambda run=run: run.text())
+        support.until(run.text)
         run.container.signal("SIGTERM")
     assert polite.finish(5) == 0
     assert polite.text()[-1] == "bye"
@@ -315,6 +322,18 @@ def test_a_big_stream_is_never_held_and_a_failing_source_is_not_the_engines(engi
     reading.close()  # type: ignore[attr-defined]
 
 
+def test_a_full_disk_of_the_engine_has_a_name() -> None:
+    with support.second_engine(disk="48m") as second:
+        image = support.import_image(second.client(), NAME)
+        engine = connect.open_engine(second.url, deadline_seconds=60)
+        volume = engine.volume("big")
+        big = support.tar(support.member("big", b"\0" * (100 << 20)))
+        with pytest.raises(EngineFull, match=r"data disk \(/tmp/.*is full.*docker system df"):
+            engine.fill(volume, image, (big[i : i + (1 << 20)] for i in range(0, len(big), 1 << 20)))
+        engine.close()
+        assert engine.remains() == []
+
+
 # --- networks and ports -------------------------------------------------------------------------------
 
 SERVE = "nc -l -p 8080 -e /bin/cat"
@@ -331,7 +350,7 @@ def _echo(run: Run) -> bytes:
         except ConnectionRefusedError:
             return b""
 
-    return support.until(trial)
+    return bytes(support.until(trial))
 
 
 @pytest.mark.parametrize("kind", ["internal", "ordinary", "none"])
@@ -555,7 +574,7 @@ def test_no_engine_gives_one_clear_message(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("DOCKER_CONTEXT", "elsewhere")
     assert "docker context 'elsewhere'" in _missing(None)
     if os.geteuid() == 0:
-        monkeypatch.setattr(connect.socket.socket, "connect", _forbidden)
+        monkeypatch.setattr(socket.socket, "connect", _forbidden)
         assert "usermod -aG docker" in _missing(f"unix://{tmp_path}/closed.sock")
 
 

@@ -26,67 +26,8 @@ from sm_contract.engine.protocol import (
 if TYPE_CHECKING:
     from sm_contract.engine.docker import DockerEngine
 
-SHM = 64 * 1024 * 1024
 GONE_SECONDS = 15.0
 FORWARD_SECONDS = 1.0
-
-
-def configuration(spec: ContainerSpec, labels: dict[str, str], *, publish: bool, podman: bool) -> dict[str, Any]:
-    """The engine's own form of a spec: as the platform would have it, nothing of this machine added.
-
-    Written out and not made by docker-py's helpers, which add the client's proxy settings.
-    """
-    host: dict[str, Any] = {
-        "NetworkMode": spec.network.name,
-        "ShmSize": SHM,
-        "Init": False,
-        "Privileged": spec.privileged,
-        "CapAdd": list(spec.capabilities),
-        "SecurityOpt": [] if spec.seccomp else ["seccomp=unconfined"],
-        "Devices": [{"PathOnHost": d, "PathInContainer": d, "CgroupPermissions": "rwm"} for d in spec.devices],
-        "ExtraHosts": [f"{name}:{address}" for name, address in spec.hosts.items()],
-        "Dns": list(spec.dns),
-        "LogConfig": {
-            "Type": "json-file",
-            "Config": {"max-size": f"{max(spec.log_bytes // 1024, 64)}k", "max-file": "1"},
-        },
-        "Mounts": [
-            {
-                "Type": "volume",
-                "Source": mount.volume.name,
-                "Target": mount.target,
-                "ReadOnly": mount.read_only,
-                # A fresh volume is otherwise filled with what the image holds there, and passes for output.
-                "VolumeOptions": {"NoCopy": True},
-            }
-            for mount in spec.mounts
-        ],
-    }
-    if spec.memory:
-        host |= {"Memory": spec.memory, "MemorySwap": spec.memory}
-    if spec.processes:
-        host["PidsLimit"] = spec.processes
-    if podman:  # its own defaults can exceed the machine's hard limits
-        host["Ulimits"] = [{"Name": name, "Soft": 1024, "Hard": 1024} for name in ("nofile",)]
-        host["Ulimits"].append({"Name": "nproc", "Soft": 4096, "Hard": 4096})
-    config: dict[str, Any] = {
-        "Image": spec.image,
-        "Env": [f"{name}={value}" for name, value in spec.environment.items()],
-        "Labels": labels,
-        "Tty": spec.terminal,
-        "OpenStdin": spec.terminal,
-        "HostConfig": host,
-    }
-    if spec.command is not None:
-        config["Cmd"] = list(spec.command)
-    if spec.hostname:
-        config["Hostname"] = spec.hostname
-    if spec.network.kind != "none":
-        config["NetworkingConfig"] = {"EndpointsConfig": {spec.network.name: {"Aliases": list(spec.aliases)}}}
-        if publish and spec.ports:
-            config["ExposedPorts"] = {f"{port}/tcp": {} for port in spec.ports}
-            host["PortBindings"] = {f"{p}/tcp": [{"HostIp": "127.0.0.1", "HostPort": ""}] for p in spec.ports}
-    return config
 
 
 class DockerContainer:
@@ -122,6 +63,8 @@ class DockerContainer:
                 self._follower.hang_up()
             self.exited.set()
             if isinstance(error, APIError):
+                if error.status_code == 404:  # the container itself is gone; a missing program is a 400
+                    raise EngineError(f"the engine could not start {self.name}: {says(error)}") from error
                 raise StartError(says(error)) from error
             raise
         self._started = True
@@ -190,14 +133,18 @@ class DockerContainer:
 
     def remove(self) -> None:
         """Kill and remove it with its anonymous volumes; never fails on one that is gone."""
-        try:
-            with self._link.calls(f"removing {self.name}") as api:
-                api.remove_container(self.id, v=True, force=True)
-        except NotFound:
-            pass
-        except APIError as error:
-            if "already in progress" not in says(error):
-                raise EngineError(f"the engine could not remove {self.name}: {says(error)}") from error
+        for last in (False, True):
+            try:
+                with self._link.calls(f"removing {self.name}") as api:
+                    api.remove_container(self.id, v=True, force=True)
+                break
+            except NotFound:
+                break
+            except APIError as error:
+                if "already in progress" in says(error):
+                    break
+                if last:  # a busy engine may not see the end of what it killed in its own time limit
+                    raise EngineError(f"the engine could not remove {self.name}: {says(error)}") from error
         if self._started:
             self.exited.wait(GONE_SECONDS)
         self.exited.set()

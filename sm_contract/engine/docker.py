@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 
 from docker.errors import APIError, ImageNotFound
 
-from sm_contract.engine.container import DockerContainer, configuration
+from sm_contract.engine.configuration import configuration
+from sm_contract.engine.container import DockerContainer
 from sm_contract.engine.files import ImageFiles
 from sm_contract.engine.images import Images
 from sm_contract.engine.inside import inside_or_why
@@ -112,7 +113,7 @@ class DockerEngine:
                 raise ImageUnknown(f"the image {spec.image} is not in the engine any more") from error
             raise EngineError(f"the engine could not make {name}: {says(error)}") from error
         except APIError as error:
-            if error.status_code == 409:  # a name taken twice is ours to answer for
+            if error.status_code in (404, 409):  # a volume or network that is gone, a name taken twice: not the image's
                 raise EngineError(f"the engine could not make {name}: {says(error)}") from error
             raise StartError(says(error)) from error
         return DockerContainer(self, str(made["Id"]), name, spec)

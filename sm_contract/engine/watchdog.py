@@ -2,7 +2,7 @@
 
 The run holds one end of a pipe and writes what it makes; at the end of the pipe without a "done" (an
 exception, kill -9) this process removes everything of the session. It has a session of its own, so that no
-signal to the run's process group reaches it, and imports nothing heavy before it has to.
+signal to the run's process group reaches it. What it imports is light; the rest comes when the run is under way.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ COMMIT_SECONDS = 30.0  # a commit under way may take longer, and its tag is know
 LIMIT_SECONDS = 60.0
 DEAD_SECONDS = 3.0  # how long an engine that does not answer is asked again
 CALL_SECONDS = 10.0
+READY_SECONDS = 1.0
 
 
 class Watchdog:
@@ -124,9 +126,19 @@ def listen(parent: int) -> Notes:
             return notes
 
 
+def get_ready() -> None:
+    """Import what a removal needs, in a thread, after the run's own start: a busy machine takes seconds for it."""
+    time.sleep(READY_SECONDS)
+    with contextlib.suppress(OSError):
+        if sys.platform == "linux":  # where it is the thread's own
+            os.nice(15)
+    with contextlib.suppress(Exception):  # said by whoever needs it
+        pass
+
+
 def clean(address_text: str, version: str, session: str, notes: Notes) -> str:
     """Remove everything of the session; what remains, in words."""
-    from docker.errors import APIError  # noqa: PLC0415  # at the end only: a watchdog that is not needed costs nothing
+    from docker.errors import APIError  # noqa: PLC0415
 
     from sm_contract.engine.link import TRANSPORT, Address  # noqa: PLC0415
     from sm_contract.engine.removal import leftovers, remove_session  # noqa: PLC0415
@@ -161,9 +173,10 @@ def main(arguments: list[str]) -> int:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     address, version, session, parent = arguments
+    threading.Thread(target=get_ready, daemon=True).start()
     notes = listen(int(parent))
     if notes.done:
-        return 0
+        os._exit(0)  # without waiting for an import under way
     remains = clean(address, version, session, notes)
     if remains:
         with contextlib.suppress(OSError, ValueError):
