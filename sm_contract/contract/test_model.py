@@ -118,7 +118,7 @@ def test_the_folder_obeys_the_key_rules(serving: Serving) -> None:
         if fault := _key_fault(member, files):
             raise Violation(
                 expected='names of at most 255 bytes, none blank, "." or "..", and no file where a folder is',
-                observed=f"{member.path[:80]}{'…' if len(member.path) > 80 else ''}: {fault}",
+                observed=f"{member.path[:80]!r}{'…' if len(member.path) > 80 else ''}: {fault}",
                 fix="rename it in the model folder and in the prefix in S3",
                 evidence=[member],
             )

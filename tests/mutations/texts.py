@@ -254,7 +254,7 @@ TEXTS = {
         "pack the files the links lead to: tar -czhf model.tar.gz -C model .",
     ),
     "SM-INFER-MODEL-06": (
-        "v1/wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww…: a name of 300 bytes",
+        "'v1/wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww'…: a name of 300 bytes",
         "rename it in the model folder and in the prefix in S3",
     ),
     "SM-INFER-STOP-01": (
