@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import select
 import threading
@@ -78,10 +79,44 @@ class Cgroup:
         return None if nano is None else nano / 1e9
 
 
+class KernelLog:
+    """What the kernel says from now on: it names the container whose limit it enforced, and remembers it longer."""
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._lock = threading.Lock()
+        try:
+            self._descriptor = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
+            os.lseek(self._descriptor, 0, os.SEEK_END)
+        except OSError:  # needs root
+            self._descriptor = -1
+
+    def limits_of(self, container_id: str) -> tuple[bool, bool]:
+        """Whether a container ran out of its memory, and out of its processes."""
+        with self._lock:
+            while self._descriptor >= 0:
+                try:
+                    record = os.read(self._descriptor, 8192).decode(errors="replace")
+                except BrokenPipeError:  # the ring was overwritten: go on with the oldest there is
+                    continue
+                except OSError:
+                    break
+                if "oom-kill:" in record or "pids controller" in record:
+                    self._text += record
+            lines = [line for line in self._text.splitlines() if container_id in line]
+        return any("oom-kill:" in line for line in lines), any("pids controller" in line for line in lines)
+
+    def __del__(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+
+
 class LimitWatch:
-    """Looks for limits of ours that are hit, from start to exit: the kernel forgets them with the container."""
+    """Looks for limits of ours that are hit, from before the start on: the groups are gone with the container."""
 
     EVERY = 0.25  # seconds; the kernel wakes us before, where it can
+    SPIN = 0.003
+    PATIENCE = 0.3  # after the start, for the groups to be found
 
     def __init__(
         self, cgroup: Cgroup, ended: threading.Event, fallback: Callable[[], bool], first: Callable[[], int]
@@ -89,6 +124,7 @@ class LimitWatch:
         self.memory = False
         self.processes = False
         self.cpu: float | None = None
+        self.started = threading.Event()
         self._cgroup = cgroup
         self._ended = ended
         self._first = first  # the number of the container's first process
@@ -104,12 +140,23 @@ class LimitWatch:
         self.cpu = cpu if cpu is not None else self.cpu
         return refused is not None or kills is not None
 
+    def _find(self) -> Path | None:
+        """The group's file of refused forks, as soon as the engine has made it: some containers end within a breath."""
+        late = 0.0
+        while not self._ended.is_set() and late < self.PATIENCE:
+            if path := self._cgroup.path("pids", "pids.events"):
+                return path
+            self._ended.wait(self.SPIN)
+            late += self.SPIN if self.started.is_set() else 0
+        self._cgroup.locate(self._first())  # an engine with a layout of its own
+        return self._cgroup.path("pids", "pids.events")
+
     def _run(self) -> None:
-        if self._cgroup.path("pids", "pids.events") is None:  # an engine with a layout of its own
-            self._cgroup.locate(self._first())
+        path = self._find()
         waker = select.poll() if hasattr(select, "poll") else None
         with contextlib.ExitStack() as stack:
-            if waker is not None and (path := self._cgroup.path("pids", "pids.events")):
+            events = None
+            if waker is not None and path is not None:
                 with contextlib.suppress(OSError):
                     events = stack.enter_context(path.open())
                     events.read()  # a kernfs file wakes only who has read it
@@ -118,9 +165,10 @@ class LimitWatch:
             while not self._ended.is_set():
                 if not readable and self._fallback():
                     self.processes = True
-                if waker is None or not readable:
+                if waker is None or events is None or not readable:
                     self._ended.wait(1.0)
                 elif waker.poll(self.EVERY * 1000):
+                    self.look()
                     self._ended.wait(0.02)  # a storm of refused forks wakes us each time
                     with contextlib.suppress(OSError, ValueError):
                         events.seek(0)

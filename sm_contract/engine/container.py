@@ -55,6 +55,9 @@ class DockerContainer:
 
     def start(self) -> None:
         """Start it, begin the blocked wait. Raises StartError with the engine's words."""
+        if self._cgroup is not None or self.spec.processes:
+            cgroup = self._cgroup or Cgroup(self.id)
+            self._watch = LimitWatch(cgroup, self.exited, self._at_process_limit, self._pid)
         try:
             with self._link.calls(f"starting {self.name}") as api:
                 api.start(self.id)
@@ -69,9 +72,8 @@ class DockerContainer:
             raise
         self._started = True
         self._engine.starts += 1
-        if self._cgroup is not None or self.spec.processes:
-            cgroup = self._cgroup or Cgroup(self.id)
-            self._watch = LimitWatch(cgroup, self.exited, self._at_process_limit, self._pid)
+        if self._watch:
+            self._watch.started.set()
         threading.Thread(target=self._await, name=f"sm-contract-wait-{self.spec.purpose}", daemon=True).start()
 
     def _await(self) -> None:
@@ -221,10 +223,16 @@ class DockerContainer:
             self._watch.look()
         with contextlib.suppress(APIError, EngineError):
             self.state()
+        if self._watch is not None:
+            memory, processes = (
+                self._engine.kernel_log.limits_of(self.id) if self._cgroup is not None else (False, False)
+            )
+            self._watch.memory = self._watch.memory or memory or self._out_of_memory
+            self._watch.processes = self._watch.processes or processes
         watched = self._watch
         hits = {
             "memory": bool(self.spec.memory) and (self._out_of_memory or bool(watched and watched.memory)),
-            "processes": bool(self.spec.processes) and bool(watched and watched.processes),
+            "processes": bool(self.spec.processes and watched and watched.processes),
             "log": self.log_cut,
         }
         return tuple(name for name, hit in hits.items() if hit)

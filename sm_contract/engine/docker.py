@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from docker.errors import APIError, ImageNotFound
 
+from sm_contract.engine.cgroup import KernelLog
 from sm_contract.engine.configuration import configuration
 from sm_contract.engine.container import DockerContainer
 from sm_contract.engine.files import ImageFiles
@@ -47,6 +48,7 @@ class DockerEngine:
         self.keep = keep  # may be changed until close()
         self.session = Session.begin(deadline_seconds, keep)
         self.watchdog = Watchdog(link.address, link.version, self.session.id)
+        self.kernel_log = KernelLog()
         self.networks = Networks(self)
         self.images = Images(self)
         self.volumes = Volumes(self)
