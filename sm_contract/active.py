@@ -7,6 +7,7 @@ import signal
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +34,7 @@ from sm_contract.journal import JournalError, read_journal
 from sm_contract.plugin import ALONE, forget_filters
 from sm_contract.report.files import ReportError, check_folder
 from sm_contract.requirement import registry
+from sm_contract.result import ImageResult
 from sm_contract.run import Run
 from sm_contract.sharing import INPUT, Shared
 from sm_contract.show import Show, judged_as
@@ -58,7 +60,9 @@ def activate(config: pytest.Config, *, alone: bool) -> None:
     except DeclarationError as error:
         raise pytest.UsageError(*error.args) from None
     distributed = getattr(config.option, "dist", "no") != "no" and bool(getattr(config.option, "tx", None))
-    gate = Gate(asked, declaration, alone=alone, shared=_shared(config, distributed=distributed and not alone))
+    shared = _shared(config, distributed=distributed and not alone)
+    controls = shared is not None and not hasattr(config, "workerinput")
+    gate = Gate(asked, declaration, alone=alone, shared=shared, controls=controls)
     _arguments(config)
     config.stash[GATE] = gate
     config.stash[CONTRACT] = Contract(subjects=asked.subjects, profile=asked.profile, settle=gate.settle)
@@ -78,7 +82,6 @@ class Active:
         self._gate = gate
         self._show = show
         self._worker = hasattr(config, "workerinput")
-        self._controls = gate.shared is not None and not self._worker
         self._handlers: dict[int, Any] = {}
 
     # --- collection
@@ -130,9 +133,9 @@ class Active:
         """Record all that is needed before the first test."""
         chosen = session.config.option
         stopped = session.testsfailed and not chosen.continue_on_collection_errors
-        if chosen.collectonly or stopped or not session.items or self._controls:
-            return None
         gate, show = self._gate, self._show
+        if chosen.collectonly or stopped or not session.items or gate.controls:
+            return None
         with show.progress(silent=self._worker) as (waiting, done):
             gate.prepare(session.items, Run(gate.options, gate.declaration, waiting=waiting, done=done))
         show.recorded()
@@ -175,14 +178,22 @@ class Active:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, Any, Any]:
-        with _patient():
-            self._gate.close(interrupted=exitstatus == Exit.INTERRUPTED)
-        if self._worker or session.config.option.collectonly:
-            return (yield)
-        results = self._gate.results(incomplete=_incomplete(session, exitstatus, self._gate))
-        status = self._gate.status(results, int(exitstatus))
-        if not self._show.write(results, status):
-            status = Exit.USAGE
+        ended = Exit(exitstatus) if exitstatus in Exit.__members__.values() else Exit.BROKEN
+        results: list[ImageResult] = []
+        try:
+            with _patient():
+                self._gate.close(interrupted=ended is Exit.INTERRUPTED)
+            if self._worker or session.config.option.collectonly:
+                return (yield)
+            results = self._gate.results(incomplete=_incomplete(session, ended, self._gate))
+            status = self._gate.status(results, ended)
+            if not self._show.write(results, status):
+                status = Exit.USAGE
+        except KeyboardInterrupt:
+            status = Exit.INTERRUPTED
+        except Exception:  # pytest would end with 1, which is a verdict
+            self._show.fault(traceback.format_exc())
+            status = Exit.FAULT
         session.exitstatus = status
         self._show.hush()
         outcome = yield
@@ -247,11 +258,12 @@ def _shared(config: pytest.Config, *, distributed: bool) -> Shared | None:
     return None
 
 
-def _incomplete(session: pytest.Session, exitstatus: int, gate: Gate) -> str:
-    if exitstatus == Exit.INTERRUPTED:
+def _incomplete(session: pytest.Session, ended: Exit, gate: Gate) -> str:
+    """Why not all was reached that was selected; empty if it was."""
+    if ended is Exit.INTERRUPTED:
         return "interrupted"
-    if gate.problem:
-        return gate.problem
+    if gate.lost:
+        return "the container engine was lost"
     return "stopped at the first failure" if session.shouldfail else ""
 
 

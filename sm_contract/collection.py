@@ -166,7 +166,7 @@ def all_marks(requirements: Iterable[Requirement]) -> dict[str, str]:
     levels = {level: f"{level.upper()} requirements of the contract" for level in ("must", "should", "may")}
     roles = {role: f"requirements that speak of {role}" for role in ("training", "inference")}
     scopes = {each.entry.scope.replace("-", "_"): f"requirements of scope {each.entry.scope}" for each in requirements}
-    return {**levels, **roles, **scopes}
+    return {**levels, **roles, **scopes, "own": "requirements of the image's owner"}
 
 
 def told(error: BaseException) -> Told | None:

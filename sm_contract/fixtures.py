@@ -17,6 +17,9 @@ def _subject(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+# none of these uses another: what a test's fixtures name is what has to be recorded for it
+
+
 @pytest.fixture(scope="session")
 def record(request: pytest.FixtureRequest, sm_subject: str) -> Record:
     """All that was observed of the image."""
@@ -24,24 +27,24 @@ def record(request: pytest.FixtureRequest, sm_subject: str) -> Record:
 
 
 @pytest.fixture(scope="session")
-def image(record: Record) -> ImageFacts:
+def image(request: pytest.FixtureRequest, sm_subject: str) -> ImageFacts:
     """What the image says of itself."""
-    return record.image
+    return request.config.stash[GATE].record(sm_subject).image
 
 
 @pytest.fixture(scope="session")
-def training(record: Record) -> Training:
+def training(request: pytest.FixtureRequest, sm_subject: str) -> Training:
     """Everything recorded of the image in the training role."""
-    return Training(record)
+    return Training(request.config.stash[GATE].record(sm_subject))
 
 
 @pytest.fixture(scope="session")
-def serving(record: Record) -> Serving:
+def serving(request: pytest.FixtureRequest, sm_subject: str) -> Serving:
     """Everything recorded of the image in the inference role."""
-    return Serving(record)
+    return Serving(request.config.stash[GATE].record(sm_subject))
 
 
 @pytest.fixture(scope="session")
-def candidate(record: Record) -> Candidate:
+def candidate(request: pytest.FixtureRequest, sm_subject: str) -> Candidate:
     """What the owner says of the image."""
-    return record.candidate
+    return request.config.stash[GATE].record(sm_subject).candidate

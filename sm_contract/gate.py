@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,9 +13,9 @@ import pytest
 
 from sm_contract import __version__
 from sm_contract.catalogue import CURRENT, catalogue
-from sm_contract.collection import RequirementBroken, RequirementItem, SuiteFault, own_requirement
+from sm_contract.collection import NODE, RequirementBroken, RequirementItem, SuiteFault, own_requirement
 from sm_contract.declaration import Declaration
-from sm_contract.engine.protocol import EngineError, ImageUnknown
+from sm_contract.engine.protocol import EngineError, EngineMissing, ImageUnknown
 from sm_contract.image.reference import BadImage
 from sm_contract.journal import JournalError
 from sm_contract.options import Options
@@ -36,15 +37,24 @@ class Gate:
     """What one run has asked, seen and concluded."""
 
     def __init__(
-        self, options: Options, declaration: Declaration | None, *, alone: bool, shared: Shared | None = None
+        self,
+        options: Options,
+        declaration: Declaration | None,
+        *,
+        alone: bool,
+        shared: Shared | None = None,
+        controls: bool = False,
     ) -> None:
         self.options = options
         self.declaration = declaration
         self.alone = alone  # the contract alone, without tests of anybody's
         self.shared = shared  # in a worker of pytest-xdist, and in its controller
+        self.controls = controls  # in the controller
         self.run: Run | None = None
         self.judgements: dict[str, list[Judgement]] = {subject.label: [] for subject in options.subjects}
         self.problem = ""  # why there is no engine (any more)
+        self.lost = False  # it was there, and went away
+        self.faulty = False  # an item of the contract ended without a judgement
         self.failed = 0  # ordinary tests
         self.passed = 0
         self.selected = 0
@@ -70,6 +80,7 @@ class Gate:
             self.problem = str(error)
         except EngineError as error:
             self.problem = str(error)
+            self.lost = not isinstance(error, EngineMissing)
             if self.shared is not None:
                 self.shared.report("engine", str(error))
         else:
@@ -151,6 +162,8 @@ class Gate:
             label, judgement = brought
             self.has_contract = self.has_contract or judgement.id in catalogue()
             self.judgements.setdefault(label, []).append(judgement)
+        elif report.failed and report.nodeid.startswith(f"{NODE}/"):
+            self.faulty = True  # somebody's plugin, or we: no verdict in any case
         elif report.failed:
             self.failed += 1
         elif report.when == "call" and report.passed:
@@ -221,18 +234,16 @@ class Gate:
         everywhere = [problem for problem in (found[0] if found else ()) if all(problem in each for each in found)]
         return [problem for problem in everywhere if not elsewhere & set(problem.split())]
 
-    def status(self, results: Sequence[ImageResult], pytest_status: int) -> Exit:
-        """The exit status of the run."""
-        if pytest_status == Exit.USAGE or (self.shared and (self.shared.problem() or ("", ""))[0] == "usage"):
+    def status(self, results: Sequence[ImageResult], ended: Exit) -> Exit:
+        """The exit status of the run, which ended for pytest with a status of its own."""
+        if ended is Exit.USAGE or (self.shared and (self.shared.problem() or ("", ""))[0] == "usage"):
             return Exit.USAGE
-        holds = {Exit.FAULT} if pytest_status == Exit.FAULT else set()
-        if pytest_status == Exit.INTERRUPTED:
-            holds.add(Exit.INTERRUPTED)
+        holds: set[Exit] = {ended} & {Exit.INTERRUPTED, Exit.FAULT, Exit.BROKEN}
         if self.problem:
             holds.add(Exit.ENGINE)
-        if self.run is not None and self.run.faults:
+        if self.faulty or (self.run is not None and self.run.faults):
             holds.add(Exit.FAULT)
-        if self.failed or pytest_status == Exit.BROKEN:
+        if self.failed:
             holds.add(Exit.BROKEN)
         if not self.selected:
             holds.add(Exit.NOTHING_JUDGED)
@@ -243,7 +254,9 @@ class Gate:
         return decide(holds)
 
     def forget(self) -> None:
-        """Remove what was kept for the reports."""
+        """Remove what was kept for the reports, and where workers met."""
+        if self.shared is not None and self.controls:
+            shutil.rmtree(self.shared.folder, ignore_errors=True)
         if self.run is not None:
             with contextlib.suppress(OSError):
                 self.run.forget()

@@ -158,6 +158,10 @@ class Show:
         self._reports += map(str, paths)
         return True
 
+    def fault(self, traceback: str) -> None:
+        """A fault of ours at the very end, told with its traceback."""
+        self._errors.append(f"a fault of sm_contract\n{traceback}")
+
     def hush(self) -> None:
         """Keep pytest's own last line from coming between ours."""
         if self._gate.alone and self._shown and not self._config.option.collectonly:
@@ -169,16 +173,15 @@ class Show:
         for error in (*([gate.problem] if gate.problem else []), *self._errors):
             sys.stdout.flush()
             sys.stderr.write(f"ERROR: {error}\n")
-        if not self._shown or (status is Exit.USAGE and not self._errors):
+        if not self._shown or not results:
             return
         if not gate.has_contract:
             if gate.run is not None and gate.run.records:
                 line = f"tests of your own only: the contract itself was not judged (add --pyargs {PACKAGE})"
                 self._config.get_terminal_writer().line(line)
             return
-        for result in results:
-            terminal = self._terminals.get(result.reference) or self._terminal(result.reference)
-            terminal.finish(
+        for label, result in zip(gate.run.records if gate.run else (), results, strict=True):
+            self._terminal(label).finish(
                 result, reports=self._reports, options=options.repeat(self._config.option), status=int(status)
             )
 

@@ -7,26 +7,17 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    CONFORMANT = 0
-    BROKEN = 1
+    """What the number says; the README has the same table."""
+
+    CONFORMANT = 0  # or with waivers, in every role the image claims
+    BROKEN = 1  # a MUST, a waiver, or a test of the owner's
     INTERRUPTED = 2
-    FAULT = 3
-    USAGE = 4
+    FAULT = 3  # of ours
+    USAGE = 4  # or the declaration, or an image nobody knows
     NOTHING_JUDGED = 5
-    ENGINE = 6
-    PARTIAL = 7
+    ENGINE = 6  # missing, or lost
+    PARTIAL = 7  # nothing broken, but a MUST that applies was not judged
 
-
-MEANING = {
-    Exit.CONFORMANT: "conformant, or conformant with waivers, in every role the image claims",
-    Exit.BROKEN: "a MUST is broken, a waiver is bad, or a test of your own failed",
-    Exit.INTERRUPTED: "interrupted (Ctrl-C, SIGTERM)",
-    Exit.FAULT: "a fault of sm_contract itself",
-    Exit.USAGE: "usage: an option, the declaration, or an image nobody knows",
-    Exit.NOTHING_JUDGED: "nothing was judged",
-    Exit.ENGINE: "the container engine is missing or was lost",
-    Exit.PARTIAL: "nothing is broken, but a MUST that applies could not be judged; 0 with --sm-partial ok",
-}
 
 # where several hold; a usage error ends a run before anything else can
 PRECEDENCE = (

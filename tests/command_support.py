@@ -87,8 +87,8 @@ def looked_at(reference: str, **facts: object) -> Record:
     return replace(named(reference, **facts), lives={}, engine={}, unstartable=NO_START)
 
 
-def journal(folder: Path, *records: Record, complete: bool = True) -> str:
+def journal(folder: Path, *records: Record, label: str = "", complete: bool = True) -> str:
     """The option that judges these records, read from a journal beside the folder."""
     path = folder.parent / f"{folder.name}-{len(list(folder.parent.iterdir()))}.jsonl"
-    write_journal(path, {each.image.reference: each for each in records}, complete=complete)
+    write_journal(path, {label or each.image.reference: each for each in records}, complete=complete)
     return f"--sm-judge={path}"

@@ -1,0 +1,121 @@
+"""The command on a real engine: what only a run that starts containers can show."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from command_support import Ran, command, interrupted
+from engine_support import client
+
+from fixtures.candidates import build
+from sm_contract.status import Exit
+
+OWN = """
+    import pytest
+    from sm_contract.requirement import requirement
+    from sm_contract.verdict import Violation
+
+    @requirement("TEAM-READY-01", title="Is ready at once", level="MUST", runs=["serve.bare"])
+    def test_ready(serving):
+        \"\"\"Ready within 30 s.\"\"\"
+        life = serving.life("serve.bare")
+        if life.ready_at is None or life.ready_at > 30:
+            raise Violation(expected="ready within 30 s", observed=str(life.ready_at), fix="load less")
+
+    @requirement("TEAM-USER-01", title="Runs as a user of our own", level="MUST")
+    def test_user(image):
+        \"\"\"The image names a user.\"\"\"
+        if not image.user:
+            raise Violation(expected="USER app", observed="no USER", fix="add USER app")
+
+    @pytest.mark.parametrize("word", ["train", "serve"])
+    def test_program(image, word):
+        assert image.programs[word].file is not None
+    """
+QUICK = ("--sm-start-limit=60", "--sm-stop-limit=10", "--sm-train-limit=60")
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The id of a small image that trains and serves, and that nobody else on this engine runs."""
+    client()
+    image = build("shell", tmp_path_factory.mktemp("shell")).image
+    mark = uuid.uuid4().hex
+    tag = f"sm-contract-test/{mark}:1"
+    docker("build", "-q", "-t", tag, "-", given=f"FROM {image}\nLABEL sm-contract-test={mark}\n")
+    yield docker("image", "inspect", "--format", "{{.Id}}", tag).strip()
+    docker("rmi", tag)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "project"
+    (path / "my_tests").mkdir(parents=True)
+    (path / "my_tests" / "test_team.py").write_text(dedent(OWN), encoding="utf-8")
+    return path
+
+
+def docker(*arguments: str, given: str = "") -> str:
+    done = subprocess.run(["docker", *arguments], input=given, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def starts(image: str, since: float) -> int:
+    """How many containers of an image were started since a moment, as the engine tells."""
+    moments = (f"--since={since:.3f}", f"--until={time.time():.3f}")
+    return len(docker("events", *moments, "--filter=event=start", f"--filter=image={image}").splitlines())
+
+
+def test_workers_share_one_record(folder: Path, shell: str) -> None:
+    pytest.importorskip("xdist")
+    seen: list[tuple[Ran, int]] = []
+    for how in ([], ["-n", "2"]):
+        began = time.time()
+        ran = command(folder, "my_tests", f"--image={shell}", *QUICK, "--sm-report=report", "-v", *how)
+        seen.append((ran, starts(shell, began)))
+
+    (alone, started), (many, started_by_many) = seen
+    assert alone.status == many.status == Exit.BROKEN, alone.text + many.text
+    assert started == started_by_many, many.text
+    for outcome in ("3 passed", "1 failed", "add USER app"):
+        assert outcome in alone.out
+        assert outcome in many.out
+    assert "arning" not in alone.out + many.out
+    lives = [json.loads(line) for line in (folder / "report" / "journal.jsonl").read_text("utf-8").splitlines()]
+    recorded = [line["life"]["name"] for line in lives if line["kind"] == "life"]
+    assert "serve.bare" in recorded
+    assert not {"serve.again", "train.bad_data"} & set(recorded), "no test asked for them"
+
+
+def test_ctrl_c_while_a_container_runs(folder: Path, shell: str, tmp_path: Path) -> None:
+    sign = tmp_path / "started"
+    watch = subprocess.Popen(
+        ["sh", "-c", f"docker events --filter event=start --filter image={shell} | head -n1 && touch {sign}"],
+        stdout=subprocess.DEVNULL,
+    )
+    ran = interrupted(folder, f"--image={shell}", *QUICK, "--sm-report=report", when=sign)
+    watch.wait()
+    ended = time.monotonic()
+
+    assert ran.status == Exit.INTERRUPTED, ran.text
+    while docker("ps", "-aq", f"--filter=ancestor={shell}"):
+        assert time.monotonic() - ended < 5, "everything of ours is gone within five seconds"
+    assert "interrupted" in ran.out.splitlines()[-1]
+    assert json.loads((folder / "report" / "result.json").read_text("utf-8"))["incomplete"] is True
+
+
+def test_an_image_nobody_knows(folder: Path) -> None:
+    client()
+    ran = command(folder, "--image=sm-contract-test/nobody-knows-this:1")
+
+    assert ran.status == Exit.USAGE, ran.text
+    assert len(ran.err.strip().splitlines()) == 1, ran.err
+    assert "sm-contract-test/nobody-knows-this:1" in ran.err
