@@ -169,6 +169,8 @@ class Active:
         brought = self._gate.note(report)
         if brought is not None:
             self._show.judged(*brought, report)
+        else:
+            self._show.unjudged(report)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: Any) -> tuple[str, str, str] | None:

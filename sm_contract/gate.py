@@ -238,7 +238,8 @@ class Gate:
         """The exit status of the run, which ended for pytest with a status of its own."""
         if ended is Exit.USAGE or (self.shared and (self.shared.problem() or ("", ""))[0] == "usage"):
             return Exit.USAGE
-        holds: set[Exit] = {ended} & {Exit.INTERRUPTED, Exit.FAULT, Exit.BROKEN}
+        holds = set[Exit]()
+        holds.update({ended} & {Exit.INTERRUPTED, Exit.FAULT, Exit.BROKEN})
         if self.problem:
             holds.add(Exit.ENGINE)
         if self.faulty or (self.run is not None and self.run.faults):

@@ -94,6 +94,11 @@ class Show:
         if self._gate.alone and self._shown:
             self._terminal(label).judged(judgement)
 
+    def unjudged(self, report: pytest.TestReport) -> None:
+        """A test that ended without a judgement: where pytest shows no failures, we do."""
+        if self._gate.alone and report.failed:
+            self._errors.append(f"{report.nodeid} was not judged\n{report.longreprtext}")
+
     def status(self, report: Any) -> tuple[str, str, str] | None:
         """The category, letter and word of a report that brought a judgement."""
         brought = judged(report) if getattr(report, "when", "") == "call" else None

@@ -223,6 +223,7 @@ def test_what_another_plugin_breaks_is_no_verdict(folder: Path) -> None:
     ran = command(folder, journal(folder, GOOD), "-p", "breaking", f"--sm-only={ARCH}")
 
     assert ran.status == Exit.FAULT, ran.text
+    assert "RuntimeError: a plugin" in ran.text
 
 
 # --- lists and explanations
