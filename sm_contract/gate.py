@@ -139,7 +139,7 @@ class Gate:
 
         self.record(label)
         assert self.run is not None
-        judgement = self.run.judge(label)._judge(replace(requirement, check=check))
+        judgement = self.run.judge(label).judge(replace(requirement, check=check))
         if raised:
             raise raised[0]
         self._end(function, label, judgement)

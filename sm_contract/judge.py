@@ -12,7 +12,7 @@ import sm_contract.contract
 from sm_contract.evidence import describe
 from sm_contract.record import INFERENCE, ROLES, TRAINING, Life, Record
 from sm_contract.requirement import Requirement, registry
-from sm_contract.verdict import Blocked, Judgement, NotApplicable, NotTestable, Verdict, Violation
+from sm_contract.verdict import Blocked, Finding, Judgement, NotApplicable, NotTestable, Verdict, Violation
 from sm_contract.views import Serving, Training
 
 WHERE_DECLARED = {
@@ -63,7 +63,7 @@ class Judge:
     def judgement(self, id: str) -> Judgement:
         """The verdict on one registered requirement."""
         if id not in self._known:
-            self._known[id] = self._judge(registry()[id])
+            self._known[id] = self.judge(registry()[id])
         return self._known[id]
 
     def waiver_problems(self, ids: Iterable[str]) -> list[str]:
@@ -81,23 +81,30 @@ class Judge:
                 )
         return problems
 
-    def _judge(self, requirement: Requirement) -> Judgement:
+    def judge(self, requirement: Requirement) -> Judgement:
+        """The verdict on a requirement, whether it is registered or not; ``judgement`` keeps what it found."""
         try:
             self._apply(requirement)
-            self._stand(requirement)
+            if root := self._missing_ground(requirement):
+                return self._blocked(requirement, root)
             requirement.check(**{name: self._views[name] for name in requirement.arguments})
-        except Violation as violation:
-            return self._broken(requirement, violation)
-        except NotApplicable as finding:
-            return self._said(requirement, Verdict.NOT_APPLICABLE, str(finding))
-        except NotTestable as finding:
-            return self._said(requirement, Verdict.NOT_TESTABLE, finding.missing, finding.evidence)
-        except Blocked as finding:
-            return self._said(requirement, Verdict.BLOCKED, f"rests on {finding.by}, which is broken")
+        except Finding as finding:
+            return self._found(requirement, finding)
         except Exception:  # anything else is a fault of the suite and must not look like a verdict
-            judgement = self._said(requirement, Verdict.NOT_JUDGED, "a fault of sm_contract")
-            return replace(judgement, traceback=traceback.format_exc())
+            return self._fault(requirement, traceback.format_exc())
         return self._said(requirement, Verdict.PASSED, "")
+
+    def _found(self, requirement: Requirement, finding: Finding) -> Judgement:
+        if isinstance(finding, Violation):
+            return self._broken(requirement, finding)
+        if isinstance(finding, NotTestable):
+            return self._said(requirement, Verdict.NOT_TESTABLE, finding.missing, finding.evidence)
+        if isinstance(finding, Blocked):
+            return self._hidden(requirement, finding.by)
+        return self._said(requirement, Verdict.NOT_APPLICABLE, str(finding))
+
+    def _fault(self, requirement: Requirement, what: str) -> Judgement:
+        return replace(self._said(requirement, Verdict.NOT_JUDGED, "a fault of sm_contract"), traceback=what)
 
     def _apply(self, requirement: Requirement) -> None:
         """Refuse what speaks of a role that the image does not claim."""
@@ -112,14 +119,23 @@ class Judge:
         if not unclear:
             raise NotApplicable("; ".join(fact.why for fact in facts.values()))
 
-    def _stand(self, requirement: Requirement) -> None:
-        """Refuse what cannot be seen because something under it is broken."""
+    def _missing_ground(self, requirement: Requirement) -> str:
+        """The broken requirement at the root of what this one rests on; "" if all of that holds."""
         for id in requirement.rests_on:
             below = self.judgement(id)
-            if below.verdict is Verdict.BLOCKED:
-                raise Blocked(below.reason.split()[2].rstrip(","))
-            if below.verdict.broken:
-                raise Blocked(id)
+            if below.verdict.broken or below.blocked_by:
+                return below.blocked_by or id
+        return ""
+
+    def _hidden(self, requirement: Requirement, by: str) -> Judgement:
+        """Blocked by what the check itself found in its way: only what it is said to be hidden by."""
+        if by not in (*requirement.rests_on, *requirement.hidden_by):
+            return self._fault(requirement, f"{requirement.id}: hidden by {by}, which is not in its hidden_by")
+        return self._blocked(requirement, by)
+
+    def _blocked(self, requirement: Requirement, by: str) -> Judgement:
+        said = self._said(requirement, Verdict.BLOCKED, f"rests on {by}, which is broken")
+        return replace(said, blocked_by=by)
 
     def _broken(self, requirement: Requirement, violation: Violation) -> Judgement:
         if requirement.timed and self.record.emulated:

@@ -103,6 +103,7 @@ class Judgement:
     observed: str = ""
     because: str = ""
     fix: str = ""
+    blocked_by: str = ""  # the id of the broken requirement that hides this one
     reason: str = ""  # why blocked, not applicable, not testable or waived
     cloud: str = ""  # what the cloud itself would say
     evidence: tuple[str, ...] = ()  # journal references and sample texts, readable

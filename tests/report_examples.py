@@ -203,7 +203,7 @@ def conformant() -> ImageResult:
 
 def failing() -> ImageResult:
     blocked = [
-        judged(id, Verdict.BLOCKED, reason="rests on SM-INFER-PING-01, which is broken")
+        judged(id, Verdict.BLOCKED, blocked_by="SM-INFER-PING-01", reason="rests on SM-INFER-PING-01, which is broken")
         for id in ("SM-INFER-INVOKE-01", "SM-INFER-INVOKE-02", "SM-INFER-PING-02", "SM-INFER-PING-03")
     ]
     na = [judged("SM-IMAGE-USER-02", Verdict.NOT_APPLICABLE, reason="the image runs as root")]

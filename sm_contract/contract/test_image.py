@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sm_contract import changes
+from sm_contract.contract import roots
 from sm_contract.contract.causes import STARTS, accused, cause, claimed, firsts, flipped, good, why_not
 from sm_contract.contract.ends import start_failed
 from sm_contract.contract.programs import (
@@ -53,7 +54,7 @@ def test_architecture(record: Record) -> None:
             )
 
 
-@requirement("SM-IMAGE-ARCH-02", rests_on=STARTS)
+@requirement("SM-IMAGE-ARCH-02", rests_on=STARTS, hidden_by=roots.SERVING)
 def test_programs_are_built_for_the_architecture(record: Record) -> None:
     """The entry program, or the interpreter it names, is a binary of the declared architecture."""
     target = record.candidate.architecture
@@ -68,7 +69,7 @@ def test_programs_are_built_for_the_architecture(record: Record) -> None:
             )
 
 
-@requirement("SM-IMAGE-SCRIPT-01", rests_on=STARTS)
+@requirement("SM-IMAGE-SCRIPT-01", rests_on=STARTS, hidden_by=roots.SERVING)
 def test_entry_program_can_be_executed(record: Record) -> None:
     """The entry program has the execute bit, and a first line that leads to an interpreter."""
     _needs_files(record)
@@ -136,7 +137,7 @@ def test_reference(record: Record) -> None:
             )
 
 
-@requirement("SM-IMAGE-RESERVED-01", runs=SIMPLE, rests_on=STARTS)
+@requirement("SM-IMAGE-RESERVED-01", runs=SIMPLE, rests_on=STARTS, hidden_by=roots.SERVING)
 def test_nothing_needed_lies_where_the_platform_mounts(record: Record) -> None:
     """Nothing that is needed at run time is baked under the directories that the platform mounts."""
     view = accused(record, "SM-IMAGE-RESERVED-01")
@@ -159,7 +160,7 @@ def test_nothing_needed_lies_where_the_platform_mounts(record: Record) -> None:
             why_not(role)
 
 
-@requirement("SM-IMAGE-CMD-01", runs=SIMPLE, rests_on=STARTS)
+@requirement("SM-IMAGE-CMD-01", runs=SIMPLE, rests_on=STARTS, hidden_by=roots.SERVING)
 def test_nothing_depends_on_cmd(record: Record) -> None:
     """The image works with the word of its role in the place of its CMD."""
     view = accused(record, "SM-IMAGE-CMD-01")
@@ -179,7 +180,7 @@ def test_nothing_depends_on_cmd(record: Record) -> None:
             why_not(role)
 
 
-@requirement("SM-IMAGE-ARGUMENT-01", runs=SIMPLE, rests_on=STARTS)
+@requirement("SM-IMAGE-ARGUMENT-01", runs=SIMPLE, rests_on=STARTS, hidden_by=roots.SERVING)
 def test_entry_program_takes_the_word(record: Record) -> None:
     """The entry program accepts or consumes the word `train` or `serve`."""
     view = accused(record, "SM-IMAGE-ARGUMENT-01")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sm_contract.contract import roots
 from sm_contract.contract.causes import STARTS, cause, refused, why_not
 from sm_contract.contract.invoking import answering, lived
 from sm_contract.contract.readiness import NO_ROUTE, WANTS_A_KEY, answered, plain, refusal, sent
@@ -19,7 +20,7 @@ ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 MOST = 1024  # characters of it
 
 
-@requirement("SM-INFER-INVOKE-01", runs=SIMPLE, rests_on=[*STARTS, "SM-INFER-RUN-03"])
+@requirement("SM-INFER-INVOKE-01", runs=SIMPLE, rests_on=[*STARTS, "SM-INFER-RUN-03"], hidden_by=roots.SERVING)
 def test_invocations_are_implemented(serving: Serving) -> None:
     """POST /invocations is implemented."""
     life = lived(serving)[0]
@@ -48,7 +49,14 @@ def test_invocations_are_implemented(serving: Serving) -> None:
     )
 
 
-@requirement("SM-INFER-INVOKE-02", runs=SIMPLE, rests_on=[*STARTS, "SM-INFER-RUN-03"], excused_without=("requests",))
+@requirement(
+    "SM-INFER-INVOKE-02",
+    runs=SIMPLE,
+    rests_on=[*STARTS, "SM-INFER-RUN-03"],
+    excused_without=("requests",),
+    hidden_by=roots.SERVING,
+    timed=True,
+)
 def test_invocations_are_answered_within_60_seconds(serving: Serving) -> None:
     """An invocation is completely answered within 60 s."""
     lives = lived(serving)
@@ -70,7 +78,7 @@ def test_invocations_are_answered_within_60_seconds(serving: Serving) -> None:
             )
 
 
-@requirement("SM-INFER-INVOKE-03", runs=SIMPLE, rests_on=STARTS)
+@requirement("SM-INFER-INVOKE-03", runs=SIMPLE, rests_on=STARTS, hidden_by=roots.SERVING)
 def test_unknown_headers_are_ignored(serving: Serving) -> None:
     """Unknown additional headers are ignored safely."""
     answering(serving)
@@ -97,7 +105,7 @@ def test_unknown_headers_are_ignored(serving: Serving) -> None:
         raise NotTestable("no invocation with further headers was sent")
 
 
-@requirement("SM-INFER-INVOKE-04", runs=SIMPLE, rests_on=[*STARTS, "SM-INFER-RUN-03"])
+@requirement("SM-INFER-INVOKE-04", runs=SIMPLE, rests_on=[*STARTS, "SM-INFER-RUN-03"], hidden_by=roots.SERVING)
 def test_no_other_header_is_needed(serving: Serving) -> None:
     """No request header is needed other than those of InvokeEndpoint."""
     life = lived(serving)[0]
@@ -125,7 +133,7 @@ def test_no_other_header_is_needed(serving: Serving) -> None:
     )
 
 
-@requirement("SM-INFER-INVOKE-05", runs=SIMPLE, rests_on=STARTS, excused_without=("requests",))
+@requirement("SM-INFER-INVOKE-05", runs=SIMPLE, rests_on=STARTS, excused_without=("requests",), hidden_by=roots.SERVING)
 def test_every_declared_format_is_taken(serving: Serving) -> None:
     """The request body is taken as is, in the format named by Content-Type."""
     lives = lived(serving)
@@ -152,7 +160,7 @@ def test_every_declared_format_is_taken(serving: Serving) -> None:
         )
 
 
-@requirement("SM-INFER-INVOKE-08", runs=SIMPLE, rests_on=[*STARTS, "SM-INFER-INVOKE-03"])
+@requirement("SM-INFER-INVOKE-08", runs=SIMPLE, rests_on=[*STARTS, "SM-INFER-INVOKE-03"], hidden_by=roots.SERVING)
 def test_any_custom_attributes_are_tolerated(serving: Serving) -> None:
     """Any X-Amzn-SageMaker-Custom-Attributes of up to 1024 visible ASCII characters is tolerated."""
     answering(serving)
@@ -170,7 +178,7 @@ def test_any_custom_attributes_are_tolerated(serving: Serving) -> None:
         raise NotTestable("no invocation with custom attributes was sent")
 
 
-@requirement("SM-INFER-INVOKE-09", runs=SIMPLE, rests_on=STARTS)
+@requirement("SM-INFER-INVOKE-09", runs=SIMPLE, rests_on=STARTS, hidden_by=roots.SERVING)
 def test_returned_custom_attributes_are_legal(serving: Serving) -> None:
     """A returned X-Amzn-SageMaker-Custom-Attributes is at most 1024 visible US-ASCII characters."""
     answers = [one for life in lived(serving) for one in life.invocations if one.status is not None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sm_contract import changes
+from sm_contract.contract import roots
 from sm_contract.contract.causes import STARTS, flipped, good, ready, why_not
 from sm_contract.contract.invoking import answering
 from sm_contract.contract.readiness import plain
@@ -18,6 +19,7 @@ from sm_contract.views import Serving
     runs=("serve.bare", "serve.empty"),
     rests_on=[*STARTS, "SM-INFER-MODEL-04"],
     excused_without=("requests",),
+    hidden_by=roots.SERVING,
 )
 def test_the_model_is_read_from_its_folder(serving: Serving) -> None:
     """Model artifacts are read from /opt/ml/model, present before start."""
@@ -35,7 +37,7 @@ def test_the_model_is_read_from_its_folder(serving: Serving) -> None:
         )
 
 
-@requirement("SM-INFER-MODEL-02", runs=("serve.full", "serve.bare"), rests_on=STARTS)
+@requirement("SM-INFER-MODEL-02", runs=("serve.full", "serve.bare"), rests_on=STARTS, hidden_by=roots.SERVING)
 def test_the_model_folder_may_be_read_only(serving: Serving) -> None:
     """It works with /opt/ml/model read-only; serving never writes there."""
     flip = flipped(serving, changes.READ_ONLY_MODEL)
@@ -53,7 +55,7 @@ def test_the_model_folder_may_be_read_only(serving: Serving) -> None:
     answering(serving)
 
 
-@requirement("SM-INFER-MODEL-03", runs=("serve.bare", "serve.full"), rests_on=STARTS)
+@requirement("SM-INFER-MODEL-03", runs=("serve.bare", "serve.full"), rests_on=STARTS, hidden_by=roots.SERVING)
 def test_starts_without_a_model(serving: Serving) -> None:
     """If artifacts are baked into the image, it starts with /opt/ml/model empty or absent."""
     if serving.model.source != "none":
@@ -71,7 +73,7 @@ def test_starts_without_a_model(serving: Serving) -> None:
         why_not(serving, "serve.bare")
 
 
-@requirement("SM-INFER-MODEL-04")
+@requirement("SM-INFER-MODEL-04", hidden_by=roots.SERVING)
 def test_the_archive_is_a_gzipped_tar(serving: Serving) -> None:
     """The supplied model archive is one gzip-compressed tar."""
     model = _archive(serving)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sm_contract.contract import roots
 from sm_contract.contract.causes import STARTS, firsts, guilty, ready, why_not
 from sm_contract.contract.invoking import lived
 from sm_contract.contract.readiness import elsewhere, outward
@@ -15,7 +16,7 @@ from sm_contract.views import Serving
 SIMPLE = ("serve.bare", "serve.full")
 
 
-@requirement("SM-INFER-NET-01", runs=SIMPLE, rests_on=STARTS)
+@requirement("SM-INFER-NET-01", runs=SIMPLE, rests_on=STARTS, hidden_by=roots.SERVING)
 def test_listens_on_port_8080(serving: Serving) -> None:
     """A web server listens on TCP 8080, reachable from outside the container."""
     life = guilty(serving, "SM-INFER-NET-01")
@@ -34,7 +35,7 @@ def test_listens_on_port_8080(serving: Serving) -> None:
         why_not(serving, "serve.bare")
 
 
-@requirement("SM-INFER-NET-02", runs=SIMPLE, rests_on=STARTS)
+@requirement("SM-INFER-NET-02", runs=SIMPLE, rests_on=STARTS, hidden_by=roots.SERVING, timed=True)
 def test_accepts_connections_in_time(serving: Serving) -> None:
     """New socket connections are accepted within 250 ms."""
     for life in lived(serving):
@@ -56,7 +57,7 @@ def test_accepts_connections_in_time(serving: Serving) -> None:
             )
 
 
-@requirement("SM-INFER-NET-04", runs=SIMPLE, rests_on=STARTS)
+@requirement("SM-INFER-NET-04", runs=SIMPLE, rests_on=STARTS, hidden_by=roots.SERVING)
 def test_speaks_plain_http(serving: Serving) -> None:
     """The server speaks plain HTTP/1.1 on that port, without TLS."""
     life = guilty(serving, "SM-INFER-NET-04")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sm_contract import changes
+from sm_contract.contract import roots
 from sm_contract.contract.causes import STARTS, Flip, accused, cause, claimed, firsts, flipped, good, ready, why_not
 from sm_contract.contract.invoking import answering
 from sm_contract.contract.readiness import answered, plain
@@ -17,7 +18,10 @@ OFFLINE = ("internal", "none")
 
 
 @requirement(
-    "SM-OFFLINE-CREDENTIALS-01", runs=("train.bare", "train.full", "serve.bare", "serve.full"), rests_on=STARTS
+    "SM-OFFLINE-CREDENTIALS-01",
+    runs=("train.bare", "train.full", "serve.bare", "serve.full"),
+    rests_on=STARTS,
+    hidden_by=roots.SERVING,
 )
 def test_needs_no_credentials(record: Record) -> None:
     """No AWS credentials are needed at run time."""
@@ -39,7 +43,13 @@ def test_needs_no_credentials(record: Record) -> None:
             why_not(role)
 
 
-@requirement("SM-OFFLINE-DROP-01", runs=("train.full", "serve.full", "serve.again"), rests_on=STARTS)
+@requirement(
+    "SM-OFFLINE-DROP-01",
+    runs=("train.full", "serve.full", "serve.again"),
+    rests_on=STARTS,
+    hidden_by=roots.SERVING,
+    timed=True,
+)
 def test_dropped_packets_cost_no_limit(record: Record) -> None:
     """Start, training and invocations stay within their limits where packets are dropped in silence."""
     view = accused(record, "SM-OFFLINE-DROP-01")
@@ -61,7 +71,7 @@ def test_dropped_packets_cost_no_limit(record: Record) -> None:
             why_not(role, f"{role.prefix}.full")
 
 
-@requirement("SM-TRAIN-NET-01", runs=("train.full", "train.bare"), rests_on=STARTS)
+@requirement("SM-TRAIN-NET-01", runs=("train.full", "train.bare"), rests_on=STARTS, hidden_by=roots.TRAINING)
 def test_trains_without_network(training: Training) -> None:
     """Training completes without any network."""
     flip = flipped(training, changes.ISOLATED, changes.NO_NETWORK)
@@ -77,7 +87,9 @@ def test_trains_without_network(training: Training) -> None:
         why_not(training, "train.full")
 
 
-@requirement("SM-INFER-ISO-01", runs=("serve.full", "serve.bare", "serve.again"), rests_on=STARTS)
+@requirement(
+    "SM-INFER-ISO-01", runs=("serve.full", "serve.bare", "serve.again"), rests_on=STARTS, hidden_by=roots.SERVING
+)
 def test_serves_without_network(serving: Serving) -> None:
     """The server becomes healthy within the start window without any network."""
     flip = flipped(serving, changes.ISOLATED, changes.NO_NETWORK)
@@ -96,9 +108,7 @@ def test_serves_without_network(serving: Serving) -> None:
 
 
 @requirement(
-    "SM-OFFLINE-INVOKE-01",
-    runs=("serve.full", "serve.bare", "serve.again"),
-    rests_on=STARTS,
+    "SM-OFFLINE-INVOKE-01", runs=("serve.full", "serve.bare", "serve.again"), rests_on=STARTS, hidden_by=roots.SERVING
 )
 def test_answers_without_network(serving: Serving) -> None:
     """An invocation is answered without any network as it is with one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sm_contract.contract import roots
 from sm_contract.contract.causes import STARTS, guilty, ready, why_not
 from sm_contract.contract.invoking import lived
 from sm_contract.contract.readiness import slow
@@ -18,7 +19,7 @@ SIMPLE = ("serve.bare", "serve.full")
 ENOUGH = 20  # pings after readiness
 
 
-@requirement("SM-INFER-PING-01", runs=SIMPLE, rests_on=STARTS)
+@requirement("SM-INFER-PING-01", runs=SIMPLE, rests_on=STARTS, hidden_by=roots.SERVING)
 def test_ping_is_200(serving: Serving) -> None:
     """GET /ping returns status 200 when ready."""
     life = guilty(serving, "SM-INFER-PING-01")
@@ -41,7 +42,7 @@ def test_ping_is_200(serving: Serving) -> None:
         why_not(serving, "serve.bare")
 
 
-@requirement("SM-INFER-PING-02", runs=SIMPLE, rests_on=STARTS)
+@requirement("SM-INFER-PING-02", runs=SIMPLE, rests_on=STARTS, hidden_by=roots.SERVING, timed=True)
 def test_every_ping_is_answered_within_two_seconds(serving: Serving) -> None:
     """Every ping is answered within 2 s."""
     stuck = guilty(serving, "SM-INFER-PING-02")
@@ -60,7 +61,7 @@ def test_every_ping_is_answered_within_two_seconds(serving: Serving) -> None:
             )
 
 
-@requirement("SM-INFER-PING-03", runs=SIMPLE, rests_on=STARTS)
+@requirement("SM-INFER-PING-03", runs=SIMPLE, rests_on=STARTS, hidden_by=roots.SERVING, timed=True)
 def test_healthy_within_the_start_window(serving: Serving) -> None:
     """Healthy within 8 minutes of container start, or within the configured start-up time-out."""
     life = guilty(serving, "SM-INFER-PING-03")
@@ -84,7 +85,7 @@ def test_healthy_within_the_start_window(serving: Serving) -> None:
     )
 
 
-@requirement("SM-INFER-PING-04", runs=SIMPLE, rests_on=[*STARTS, "SM-INFER-RUN-03"])
+@requirement("SM-INFER-PING-04", runs=SIMPLE, rests_on=[*STARTS, "SM-INFER-RUN-03"], hidden_by=roots.SERVING)
 def test_stays_healthy(serving: Serving) -> None:
     """Once healthy, pings keep succeeding."""
     stuck = guilty(serving, "SM-INFER-PING-04")
@@ -109,6 +110,8 @@ def test_stays_healthy(serving: Serving) -> None:
     "SM-INFER-PING-08",
     runs=SIMPLE,
     rests_on=[*STARTS, "SM-INFER-RUN-03", "SM-INFER-NET-02", "SM-INFER-PING-02", "SM-INFER-PING-04"],
+    hidden_by=roots.SERVING,
+    timed=True,
 )
 def test_pings_succeed_while_busy(serving: Serving) -> None:
     """Pings succeed within 2 s while invocations are being processed."""

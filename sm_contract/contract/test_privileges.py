@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sm_contract import changes
+from sm_contract.contract import roots
 from sm_contract.contract.causes import STARTS, Flip, cause, claimed, flipped, good, why_not
 from sm_contract.contract.reading import found, telling
 from sm_contract.record import Record
@@ -20,7 +21,7 @@ RIGHTS = {
 }
 
 
-@requirement("SM-PRIV-CAPABILITY-01", runs=SIMPLE, rests_on=STARTS)
+@requirement("SM-PRIV-CAPABILITY-01", runs=SIMPLE, rests_on=STARTS, hidden_by=roots.SERVING)
 def test_default_capabilities_are_enough(record: Record) -> None:
     """No capability beyond the engine's default set is needed."""
     if flip := _granted(record, changes.CAPABILITIES):
@@ -34,7 +35,7 @@ def test_default_capabilities_are_enough(record: Record) -> None:
     _works_unaided(record)
 
 
-@requirement("SM-PRIV-MOUNT-01", runs=SIMPLE, rests_on=STARTS)
+@requirement("SM-PRIV-MOUNT-01", runs=SIMPLE, rests_on=STARTS, hidden_by=roots.SERVING)
 def test_mounts_nothing(record: Record) -> None:
     """No mount, FUSE or namespace operation is needed at run time."""
     if flip := _granted(record, changes.FUSE):
@@ -48,7 +49,7 @@ def test_mounts_nothing(record: Record) -> None:
     _works_unaided(record)
 
 
-@requirement("SM-PRIV-PRIVILEGED-01", runs=SIMPLE, rests_on=STARTS)
+@requirement("SM-PRIV-PRIVILEGED-01", runs=SIMPLE, rests_on=STARTS, hidden_by=roots.SERVING)
 def test_needs_no_privileged_mode(record: Record) -> None:
     """Everything works without privileged mode."""
     if flip := _granted(record, changes.SYS_ADMIN, changes.PRIVILEGED):
@@ -63,7 +64,7 @@ def test_needs_no_privileged_mode(record: Record) -> None:
     _works_unaided(record)
 
 
-@requirement("SM-PRIV-TERMINAL-01", runs=SIMPLE, rests_on=STARTS)
+@requirement("SM-PRIV-TERMINAL-01", runs=SIMPLE, rests_on=STARTS, hidden_by=roots.SERVING)
 def test_needs_no_terminal(record: Record) -> None:
     """No terminal and no standard input are needed."""
     if flip := _granted(record, changes.TERMINAL):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sm_contract import changes
+from sm_contract.contract import roots
 from sm_contract.contract.causes import (
     STARTS,
     cause,
@@ -24,7 +25,7 @@ from sm_contract.views import Serving
 SIMPLE = ("serve.bare", "serve.full")
 
 
-@requirement("SM-INFER-RUN-01", runs=SIMPLE, rests_on=[*STARTS, "SM-INFER-RUN-02"])
+@requirement("SM-INFER-RUN-01", runs=SIMPLE, rests_on=[*STARTS, "SM-INFER-RUN-02"], hidden_by=roots.SERVING)
 def test_serves_when_told(serving: Serving) -> None:
     """With the single argument `serve` and the image's own ENTRYPOINT, an inference server starts."""
     life = guilty(serving, "SM-INFER-RUN-01")
@@ -72,7 +73,7 @@ def test_serve_is_on_path(serving: Serving) -> None:
         )
 
 
-@requirement("SM-INFER-RUN-03", runs=SIMPLE, rests_on=STARTS)
+@requirement("SM-INFER-RUN-03", runs=SIMPLE, rests_on=STARTS, hidden_by=roots.SERVING)
 def test_keeps_running(serving: Serving) -> None:
     """The container keeps running for as long as it should serve."""
     if cause(serving) not in ("", "SM-INFER-RUN-03"):
@@ -94,7 +95,7 @@ def test_keeps_running(serving: Serving) -> None:
         why_not(serving, "serve.bare")
 
 
-@requirement("SM-INFER-RUN-11", runs=("serve.again", "serve.bare"), rests_on=STARTS)
+@requirement("SM-INFER-RUN-11", runs=("serve.again", "serve.bare"), rests_on=STARTS, hidden_by=roots.SERVING)
 def test_starts_again_with_the_same_model(serving: Serving) -> None:
     """A container can be started again from scratch at any time with the same inputs."""
     if not any(life.name.startswith("serve.bare") for life in ready(serving)):
@@ -123,7 +124,7 @@ def test_starts_again_with_the_same_model(serving: Serving) -> None:
         raise NotTestable(f"serve.again: {life.ended}", evidence=[life])
 
 
-@requirement("SM-INFER-ENV-01", runs=("serve.full", "serve.bare"), rests_on=STARTS)
+@requirement("SM-INFER-ENV-01", runs=("serve.full", "serve.bare"), rests_on=STARTS, hidden_by=roots.SERVING)
 def test_takes_any_host_name_and_variables(serving: Serving) -> None:
     """It works with any valid container host name and with the user's environment map set."""
     flip = flipped(serving, changes.HOST_NAME, changes.ENVIRONMENT, changes.HOST_ALGO_1)

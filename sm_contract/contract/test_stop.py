@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sm_contract.contract import roots
 from sm_contract.contract.causes import STARTS
 from sm_contract.contract.invoking import lived
 from sm_contract.contract.reading import within
@@ -10,7 +11,12 @@ from sm_contract.verdict import NotTestable, Violation
 from sm_contract.views import Serving
 
 
-@requirement("SM-INFER-STOP-01", runs=("serve.bare", "serve.full"), rests_on=[*STARTS, "SM-INFER-RUN-03"])
+@requirement(
+    "SM-INFER-STOP-01",
+    runs=("serve.bare", "serve.full"),
+    rests_on=[*STARTS, "SM-INFER-RUN-03"],
+    hidden_by=roots.SERVING,
+)
 def test_sigterm_reaches_the_server(serving: Serving) -> None:
     """SIGTERM reaches the serving process."""
     lives = [life for life in lived(serving) if life.stop is not None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sm_contract import changes
+from sm_contract.contract import roots
 from sm_contract.contract.causes import STARTS, Flip, cause, flipped, good, why_not
 from sm_contract.contract.reading import found, telling
 from sm_contract.requirement import requirement
@@ -12,7 +13,12 @@ from sm_contract.views import Training
 NAMES = "hyperparameters.json, inputdataconfig.json and resourceconfig.json"
 
 
-@requirement("SM-TRAIN-CFG-01", runs=("train.bare", "train.full", "train.bad_hyperparameter"), rests_on=STARTS)
+@requirement(
+    "SM-TRAIN-CFG-01",
+    runs=("train.bare", "train.full", "train.bad_hyperparameter"),
+    rests_on=STARTS,
+    hidden_by=roots.TRAINING,
+)
 def test_reads_the_config_files_by_their_names(training: Training) -> None:
     """Configuration is read from the exact lower-case file names under /opt/ml/input/config."""
     flip = flipped(training, changes.WRONG_CASE)
@@ -46,7 +52,7 @@ def test_reads_the_config_files_by_their_names(training: Training) -> None:
         raise Blocked("SM-TRAIN-FAIL-02")
 
 
-@requirement("SM-TRAIN-CFG-02", runs=("train.full", "train.bare"), rests_on=STARTS)
+@requirement("SM-TRAIN-CFG-02", runs=("train.full", "train.bare"), rests_on=STARTS, hidden_by=roots.TRAINING)
 def test_takes_hyperparameters_as_strings(training: Training) -> None:
     """Every hyperparameter value arrives as a JSON string; the algorithm converts it itself."""
     flip = flipped(training, changes.TYPED_HYPERPARAMETERS, changes.HYPERPARAMETERS)
@@ -67,7 +73,7 @@ def test_takes_hyperparameters_as_strings(training: Training) -> None:
     _shown(training, "train.full", changes.HYPERPARAMETERS)
 
 
-@requirement("SM-TRAIN-CFG-03", runs=("train.bare",), rests_on=STARTS)
+@requirement("SM-TRAIN-CFG-03", runs=("train.bare",), rests_on=STARTS, hidden_by=roots.TRAINING)
 def test_takes_an_empty_hyperparameter_map(training: Training) -> None:
     """An empty hyperparameter map works when no hyperparameter is required."""
     required = ", ".join(training.candidate.required_hyperparameters)
@@ -86,7 +92,7 @@ def test_takes_an_empty_hyperparameter_map(training: Training) -> None:
     _shown(training, "train.bare")
 
 
-@requirement("SM-TRAIN-CFG-07", runs=("train.bare",), rests_on=STARTS)
+@requirement("SM-TRAIN-CFG-07", runs=("train.bare",), rests_on=STARTS, hidden_by=roots.TRAINING)
 def test_takes_a_channel_without_content_type(training: Training) -> None:
     """A channel entry without ContentType is handled."""
     if flip := _mended(training, changes.CONTENT_TYPE):
@@ -100,7 +106,7 @@ def test_takes_a_channel_without_content_type(training: Training) -> None:
     _shown(training, "train.bare")
 
 
-@requirement("SM-TRAIN-CFG-12", runs=("train.bare", "train.full"), rests_on=STARTS)
+@requirement("SM-TRAIN-CFG-12", runs=("train.bare", "train.full"), rests_on=STARTS, hidden_by=roots.TRAINING)
 def test_a_single_host_is_normal(training: Training) -> None:
     """A resourceconfig.json with a single host does not mean distributed training."""
     if flip := _mended(training, changes.NO_RESOURCE_CONFIG):
@@ -115,7 +121,7 @@ def test_a_single_host_is_normal(training: Training) -> None:
         why_not(training, "train.bare")
 
 
-@requirement("SM-TRAIN-CKPT-03", runs=("train.full", "train.bare"), rests_on=STARTS)
+@requirement("SM-TRAIN-CKPT-03", runs=("train.full", "train.bare"), rests_on=STARTS, hidden_by=roots.TRAINING)
 def test_takes_an_empty_checkpoint_directory_or_none(training: Training) -> None:
     """An empty checkpoint directory, or none at all, is normal."""
     flip = flipped(training, changes.CHECKPOINT_DIRECTORY, changes.A_CHECKPOINT)

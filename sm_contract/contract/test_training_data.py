@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sm_contract import changes
+from sm_contract.contract import roots
 from sm_contract.contract.causes import STARTS, flipped, good, why_not
 from sm_contract.contract.provided import accepted
 from sm_contract.contract.reading import found, telling, trained_well
@@ -16,6 +17,7 @@ from sm_contract.views import Training
     runs=("train.bare", "train.full", "train.missing_channel"),
     rests_on=[*STARTS, "SM-TRAIN-FAIL-02", "SM-TRAIN-FAIL-03"],
     excused_without=("channels",),
+    hidden_by=roots.TRAINING,
 )
 def test_a_missing_channel_fails_the_job(training: Training) -> None:
     """A required channel that is missing makes the job fail with a non-zero exit."""
@@ -34,7 +36,7 @@ def test_a_missing_channel_fails_the_job(training: Training) -> None:
         )
 
 
-@requirement("SM-TRAIN-DATA-04", runs=("train.bare",), rests_on=STARTS)
+@requirement("SM-TRAIN-DATA-04", runs=("train.bare",), rests_on=STARTS, hidden_by=roots.TRAINING)
 def test_an_optional_channel_may_be_missing(training: Training) -> None:
     """A channel declared optional may be missing."""
     optional = training.candidate.optional_channels
@@ -54,7 +56,7 @@ def test_an_optional_channel_may_be_missing(training: Training) -> None:
         why_not(training, "train.bare")
 
 
-@requirement("SM-TRAIN-OUT-01", runs=("train.bare", "train.full"), rests_on=STARTS)
+@requirement("SM-TRAIN-OUT-01", runs=("train.bare", "train.full"), rests_on=STARTS, hidden_by=roots.TRAINING)
 def test_leaves_a_model(training: Training) -> None:
     """After success /opt/ml/model holds the model: at least one regular file."""
     lives = good(training)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sm_contract import changes
+from sm_contract.contract import roots
 from sm_contract.contract.causes import STARTS, good, guilty, why_not
 from sm_contract.contract.provided import accepted
 from sm_contract.contract.reading import found, telling
@@ -13,7 +14,7 @@ from sm_contract.views import Training
 SIMPLE = ("train.bare", "train.full")
 
 
-@requirement("SM-TRAIN-FAIL-01", runs=SIMPLE, rests_on=STARTS)
+@requirement("SM-TRAIN-FAIL-01", runs=SIMPLE, rests_on=STARTS, hidden_by=roots.TRAINING)
 def test_success_is_exit_code_0(training: Training) -> None:
     """Success is signalled by exit code 0."""
     life = guilty(training, "SM-TRAIN-FAIL-01")
@@ -31,7 +32,7 @@ def test_success_is_exit_code_0(training: Training) -> None:
         why_not(training, "train.bare")
 
 
-@requirement("SM-TRAIN-FAIL-02", runs=(*SIMPLE, "train.bad_hyperparameter"), rests_on=STARTS)
+@requirement("SM-TRAIN-FAIL-02", runs=(*SIMPLE, "train.bad_hyperparameter"), rests_on=STARTS, hidden_by=roots.TRAINING)
 def test_a_bad_hyperparameter_fails_the_job(training: Training) -> None:
     """A bad hyperparameter is signalled by a non-zero exit code."""
     values = training.candidate.bad_hyperparameters
@@ -57,6 +58,7 @@ def test_a_bad_hyperparameter_fails_the_job(training: Training) -> None:
     runs=(*SIMPLE, "train.bad_data"),
     rests_on=[*STARTS, "SM-TRAIN-FAIL-02"],
     excused_without=("channels",),
+    hidden_by=roots.TRAINING,
 )
 def test_unusable_data_fails_the_job(training: Training) -> None:
     """Unusable data is signalled by a non-zero exit code."""
@@ -72,7 +74,10 @@ def test_unusable_data_fails_the_job(training: Training) -> None:
 
 
 @requirement(
-    "SM-TRAIN-FAIL-08", runs=(*SIMPLE, "train.killed_child"), rests_on=[*STARTS, "SM-TRAIN-FAIL-02", "SM-TRAIN-FAIL-03"]
+    "SM-TRAIN-FAIL-08",
+    runs=(*SIMPLE, "train.killed_child"),
+    rests_on=[*STARTS, "SM-TRAIN-FAIL-02", "SM-TRAIN-FAIL-03"],
+    hidden_by=roots.TRAINING,
 )
 def test_the_exit_code_passes_every_wrapper(training: Training) -> None:
     """The exit code of the training program reaches the container's first process through launchers and wrappers."""

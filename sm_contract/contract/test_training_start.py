@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sm_contract import changes
+from sm_contract.contract import roots
 from sm_contract.contract.causes import (
     STARTS,
     cause,
@@ -24,7 +25,7 @@ from sm_contract.views import Serving, Training
 SIMPLE = ("train.bare", "train.full")
 
 
-@requirement("SM-TRAIN-RUN-01", runs=SIMPLE, rests_on=STARTS)
+@requirement("SM-TRAIN-RUN-01", runs=SIMPLE, rests_on=STARTS, hidden_by=roots.TRAINING)
 def test_trains_when_told(training: Training) -> None:
     """The container starts and trains when launched as `docker run IMAGE train`."""
     life = guilty(training, "SM-TRAIN-RUN-01")
@@ -54,7 +55,7 @@ def test_trains_when_told(training: Training) -> None:
     )
 
 
-@requirement("SM-TRAIN-RUN-06", runs=SIMPLE, rests_on=STARTS)
+@requirement("SM-TRAIN-RUN-06", runs=SIMPLE, rests_on=STARTS, hidden_by=roots.TRAINING)
 def test_ends_by_itself(training: Training) -> None:
     """The main process ends by itself once training is done."""
     life = next((life for life in firsts(training) if life.ended == "idle"), None)
@@ -71,7 +72,7 @@ def test_ends_by_itself(training: Training) -> None:
         why_not(training, "train.bare")
 
 
-@requirement("SM-TRAIN-FS-01", runs=("train.bare",), rests_on=STARTS)
+@requirement("SM-TRAIN-FS-01", runs=("train.bare",), rests_on=STARTS, hidden_by=roots.TRAINING)
 def test_needs_nothing_baked_under_opt_ml(training: Training) -> None:
     """Nothing the algorithm needs is baked under /opt/ml, which the platform reserves."""
     image = image_of(training.record, TRAINING)
@@ -99,6 +100,7 @@ def test_needs_nothing_baked_under_opt_ml(training: Training) -> None:
     "SM-TRAIN-FS-04",
     runs=("train.bare", "serve.bare", "serve.full", "serve.handover"),
     rests_on=[*STARTS, "SM-TRAIN-OUT-01"],
+    hidden_by=roots.SERVING,
 )
 def test_leaves_nothing_needed_behind(record: Record) -> None:
     """Nothing outside the model, the output data and the checkpoints is needed after the job."""
@@ -126,7 +128,7 @@ def test_leaves_nothing_needed_behind(record: Record) -> None:
         raise NotTestable(f"the model that was trained could not be served: {found(handover)}", evidence=[handover])
 
 
-@requirement("SM-TRAIN-ENV-01", runs=SIMPLE, rests_on=STARTS)
+@requirement("SM-TRAIN-ENV-01", runs=SIMPLE, rests_on=STARTS, hidden_by=roots.TRAINING)
 def test_relies_on_documented_variables_only(training: Training) -> None:
     """The only variables relied on are TRAINING_JOB_NAME, TRAINING_JOB_ARN and the job's Environment."""
     if cause(training) != "SM-TRAIN-ENV-01":
@@ -147,7 +149,7 @@ def test_relies_on_documented_variables_only(training: Training) -> None:
     )
 
 
-@requirement("SM-TRAIN-ENV-02", runs=("train.bare",), rests_on=STARTS)
+@requirement("SM-TRAIN-ENV-02", runs=("train.bare",), rests_on=STARTS, hidden_by=roots.TRAINING)
 def test_trains_with_an_empty_environment(training: Training) -> None:
     """Training works with an empty Environment map."""
     flip = flipped(training, changes.ENVIRONMENT)

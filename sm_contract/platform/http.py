@@ -142,7 +142,7 @@ def first_bytes(connect: Connect, limit: float) -> str:
         with connect(limit) as sock:
             sock.settimeout(limit)
             sock.sendall(b"GET /ping HTTP/1.1\r\nHost: model.aws.local:8080\r\nConnection: close\r\n\r\n")
-            data = sock.recv(200)
+            data = sock.recv(400)
     except OSError:
         return ""
     return data.decode("latin-1").encode("unicode_escape").decode("ascii")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from sm_contract.report.screen import bad_life, course, entitled, failure, warning
@@ -74,17 +73,11 @@ def worst(roles: Sequence[RoleResult]) -> Conclusion:
     return min((role.conclusion for role in roles), key=order.index)
 
 
-def blocker(judgement: Judgement) -> str:
-    """The id that a blocked requirement waits for."""
-    found = re.search(r"(?:rests on|blocked by) ([^\s,]+)", judgement.reason)
-    return found[1] if found else judgement.reason
-
-
 def grouped(judgements: Iterable[Judgement]) -> dict[str, list[Judgement]]:
     """Judgements that share a reason, together."""
     groups: dict[str, list[Judgement]] = {}
     for judgement in judgements:
-        key = blocker(judgement) if judgement.verdict is Verdict.BLOCKED else judgement.reason
+        key = judgement.blocked_by or judgement.reason
         groups.setdefault(key, []).append(judgement)
     return groups
 

@@ -84,7 +84,7 @@ def serving_follow_ups(full: Life, bare: Life, given: Given, image: ImageFacts, 
         return _of_the_image(image)
     if bare.ended != "itself":  # it hangs, or is healthy and fails when it is invoked
         elsewhere = bare.ready_at is None and any(one.port != 8080 for one in bare.listeners or ())
-        return [] if elsewhere else trained
+        return [] if elsewhere else [*_of_the_image(image), *trained]
     reliefs = [
         *([changes.A_MODEL_FILE] if model.source == "none" else []),
         *trained,

@@ -110,10 +110,11 @@ class Plan:
                 one(vary(varied, changes.TYPED_HYPERPARAMETERS, self.given))
             break
         good = self._good("train.full", "train.bare")
-        if good is not None and self.model.source == "none":
+        if good is not None:
             self._trained = kept[good]
-            members = self.lives[good].result
-            self.model = ModelFacts(source="trained", members=members.model if members else ())
+            result = self.lives[good].result
+            if self.model.source == "none":
+                self.model = ModelFacts(source="trained", members=result.model if result else ())
 
     def _further_trainings(self, stage: Stage) -> None:
         """The runs that are meant to fail, and the one that hides what is baked below /opt/ml."""
@@ -171,7 +172,8 @@ class Plan:
             self._decide(INFERENCE, self.serving_image)
 
     def _servings(self, stage: Stage) -> None:
-        source = ModelSource(stage.engine, stage.image, self.model, self._trained)
+        trained = self._trained if self.model.source == "trained" else None
+        source = ModelSource(stage.engine, stage.image, self.model, trained)
         used = self._volume(stage)
         source.fill(used)
         bare = serve_bare(self.given)
@@ -212,8 +214,8 @@ class Plan:
             one(serve_bare(self.given, "serve.empty"), self._volume(stage))
 
         def handover() -> None:
-            good = self._good("train.full", "train.bare")
-            if good is not None and self._trained is not None:
+            self._model_known.wait()
+            if self._trained is not None:
                 volume = self._volume(stage)
                 stage.engine.fill(volume, stage.image, stage.engine.read(self._trained, stage.image))
                 one(serve_bare(self.given, "serve.handover"), volume)
