@@ -28,6 +28,7 @@ from report_examples import (
     role,
 )
 
+import sm_contract.contract
 from sm_contract.record import INFERENCE
 from sm_contract.report.files import ReportError, check_folder, write_reports, write_whole
 from sm_contract.report.junit import case, clean, junit_xml
@@ -137,7 +138,10 @@ CONFTEST = """
 import sys
 sys.path.insert(0, {tests!r})
 import pytest, report_examples
+import sm_contract.contract
 from sm_contract.report.junit import name_in_pytest
+
+sm_contract.contract.load()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_logreport(report):
@@ -167,6 +171,7 @@ def test_pytests_own_junit_takes_our_names(tmp_path: Path) -> None:
     ]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=60)
     (element,) = ET.parse(tmp_path / "out.xml").getroot().iter("testcase")
+    sm_contract.contract.load()  # the chapters are known by the modules
     ours = case(examples.WAIVED)
     assert (element.get("classname"), element.get("name")) == (ours.classname, ours.name)
 
