@@ -212,7 +212,7 @@ class Run:
     def _stage(self, subject: Subject, examined: Examined) -> Stage:
         assert self.engine is not None
         facts = self.engine.facts
-        slots = max(2, facts.cpus)
+        slots = facts.cpus + 1  # lives wait more than they work: a short one goes beside two that serve
         memory = self.options.memory
         if memory is None:
             memory = int(facts.memory * 0.8) // slots
