@@ -182,6 +182,7 @@ class Active:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, Any, Any]:
         ended = Exit(exitstatus) if exitstatus in Exit.__members__.values() else Exit.BROKEN
         results: list[ImageResult] = []
+        self._show.fold()
         try:
             with _patient():
                 self._gate.close(interrupted=ended is Exit.INTERRUPTED)

@@ -59,17 +59,17 @@ class Gate:
         self.passed = 0
         self.selected = 0
         self.has_contract = False
-        self._wanted: set[str] = set()
+        self.wanted: set[str] = set()
 
     # --- before the first test
 
     def prepare(self, items: Sequence[pytest.Item], run: Run) -> None:
         """Record what the selected items need. Raises pytest.UsageError for what the user can mend."""
         self.run = run
-        self._wanted = set(_wanted(items))
+        self.wanted = set(_wanted(items))
         try:
             if self.shared is None:
-                self.run.prepare(self._wanted)
+                self.run.prepare(self.wanted)
             else:
                 record_once(self.shared, self._record, self._read_back)
                 self._heed(self.shared)
@@ -89,7 +89,7 @@ class Gate:
 
     def _record(self) -> Any:
         assert self.run is not None
-        self.run.prepare(self._wanted)
+        self.run.prepare(self.wanted)
         self.run.close()
         return self.run.journal
 
@@ -98,7 +98,7 @@ class Gate:
         self.run.close()
         self.run.forget()
         self.run = Run(replace(self.options, judge=journal), self.declaration)
-        self.run.prepare(self._wanted)
+        self.run.prepare(self.wanted)
 
     def _heed(self, shared: Shared) -> None:
         found = shared.problem()
@@ -189,7 +189,7 @@ class Gate:
         reached = {judgement.id for judgement in self.judgements.get(label, ())}
         for id, requirement in registry().items():
             seen = bool(record.lives) and all(run in record.lives for run in requirement.runs)
-            if id in self._wanted - reached and seen and not requirement.own:
+            if id in self.wanted - reached and seen and not requirement.own:
                 judgement = run.judgement(label, id)
                 if judgement.verdict.judged:
                     yield judgement

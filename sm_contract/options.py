@@ -9,25 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sm_contract.platform.limits import Limits
+
 ROLES = ("training", "inference")
 PROFILES = ("isolation", "marketplace")
 
 
 class OptionError(Exception):
     """An option's value cannot be used; the text names option, value and the way out."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TimeLimits:
-    """Seconds; the defaults are the contract's, for ``train`` and ``idle`` the suite's own patience."""
-
-    start: float = 480.0
-    ping: float = 2.0
-    invoke: float = 60.0
-    stop: float = 30.0
-    train: float = 3600.0
-    idle: float = 60.0
-    train_stop: float = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +47,7 @@ class Options:
     memory: int | None = None  # bytes; None: by the machine's size
     processes: int | None = None
     log_size: int | None = None  # bytes
-    limits: TimeLimits = field(default_factory=TimeLimits)
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True)
@@ -136,7 +125,6 @@ LIMITS = {
     "--sm-stop-limit": ("stop", "from SIGTERM to the end of a server"),
     "--sm-train-limit": ("train", "until a training has to be over; the suite's own"),
     "--sm-idle": ("idle", "without any work before a training counts as hanging; the suite's own"),
-    "--sm-train-stop-limit": ("train_stop", "from SIGTERM to the end of a training"),
 }
 
 DEFINITIONS: tuple[_Option, ...] = (
@@ -164,7 +152,7 @@ DEFINITIONS: tuple[_Option, ...] = (
     _Option("--sm-processes", "process limit of a container (default: by the machine)", "N", read=_count),
     _Option("--sm-log-size", "how much log of a container is kept", "SIZE", read=_size),
     *(
-        _Option(name, f"seconds {what} (default {getattr(TimeLimits(), key):g})", "SECONDS", read=_seconds)
+        _Option(name, f"seconds {what} (default {getattr(Limits(), key):g})", "SECONDS", read=_seconds)
         for name, (key, what) in LIMITS.items()
     ),
 )
@@ -233,7 +221,7 @@ def read(given: Namespace) -> Options:
         memory=values["sm_memory"],
         processes=values["sm_processes"],
         log_size=values["sm_log_size"],
-        limits=TimeLimits(**limits),
+        limits=Limits(**limits),
     )
 
 

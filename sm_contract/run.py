@@ -21,7 +21,6 @@ from sm_contract.image.facts import Examined, examine
 from sm_contract.journal import JournalWriter, read_journal
 from sm_contract.judge import Judge
 from sm_contract.options import Options, Subject
-from sm_contract.platform.limits import Limits
 from sm_contract.record import Life, ModelFacts, Record
 from sm_contract.requirement import registry
 from sm_contract.scenarios.life import Stage
@@ -49,9 +48,6 @@ class Run:
         self.subjects = {subject.label: subject for subject in options.subjects}
         self.declaration = declaration
         self.options = options
-        self.limits = Limits(
-            **{name: getattr(options.limits, name) for name in ("start", "ping", "invoke", "stop", "train", "idle")}
-        )
         self._waiting, self._done = waiting, done
         self.records: dict[str, Record] = {}
         self.faults: list[str] = []  # tracebacks of scenarios that broke by a fault of ours
@@ -195,7 +191,7 @@ class Run:
     def _open_engine(self, data: Given) -> EngineMissing | None:
         if self.engine is not None:
             return None
-        limits = self.limits
+        limits = self.options.limits
         upper = len(self.subjects) * (20 * (limits.train + limits.start + limits.stop) + 600)
         try:
             self.engine = open_engine(self.options.engine, deadline_seconds=upper, keep=self.options.keep != "never")
@@ -223,7 +219,7 @@ class Run:
             engine=self.engine,
             machine=self._machine,
             image=examined.image(self.engine),
-            limits=self.limits,
+            limits=self.options.limits,
             baked=examined.facts.baked,
             memory=memory,
             processes=self.options.processes or 2048 * facts.cpus,

@@ -16,8 +16,9 @@ from sm_contract.gate import Gate, judged
 from sm_contract.report.files import JOURNAL, ReportError, write_reports, write_whole
 from sm_contract.report.junit import name_in_pytest
 from sm_contract.report.progress import Progress
-from sm_contract.report.terminal import Head, Terminal
+from sm_contract.report.terminal import Head, Terminal, plan_text
 from sm_contract.report.text import Page
+from sm_contract.requirement import registry
 from sm_contract.result import ImageResult
 from sm_contract.status import Exit
 from sm_contract.verdict import Judgement, Verdict
@@ -132,6 +133,18 @@ class Show:
             strict=gate.options.strict,
             roles=record.roles,
             waivers=[f"{waiver.id} to {waiver.expires} ({waiver.owner})" for waiver in waivers],
+            plan=self._plan(label),
+        )
+
+    def _plan(self, label: str) -> str:
+        """How many verdicts come from how many lives."""
+        gate = self._gate
+        assert gate.run is not None
+        wanted = [registry()[id] for id in gate.wanted if id in registry()]
+        return plan_text(
+            requirements=len(wanted),
+            from_image=sum(not requirement.runs for requirement in wanted),
+            starts=len(gate.run.records[label].lives),
         )
 
     def _page(self) -> Page:
@@ -166,6 +179,11 @@ class Show:
     def fault(self, traceback: str) -> None:
         """A fault of ours at the very end, told with its traceback."""
         self._errors.append(f"a fault of sm_contract\n{traceback}")
+
+    def fold(self) -> None:
+        """Close the last chapter before pytest writes on."""
+        for terminal in self._terminals.values():
+            terminal.fold()
 
     def hush(self) -> None:
         """Keep pytest's own last line from coming between ours."""

@@ -164,9 +164,8 @@ def test_repeated_events_are_counted_and_a_long_row_is_cut_in_its_middle() -> No
 def test_small_texts() -> None:
     assert engine_text({}) == "no engine"
     assert engine_text(examples.ENGINE) == "docker 28.2 (linux/amd64)"
-    assert (
-        plan_text(requirements=43, from_image=12, starts=1) == "43 requirements · 12 from the image · 31 from 1 start"
-    )
+    told = plan_text(requirements=43, from_image=12, starts=1)
+    assert told == "43 requirements · 12 from the image · 31 from 1 container"
 
 
 @settings(max_examples=60, deadline=None)

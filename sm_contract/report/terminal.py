@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from sm_contract.record import ImageFacts, RoleFact
 from sm_contract.report.summary import ending, summary
-from sm_contract.report.text import Line, Page, Sink, duration, emit, plural, size, width_of
+from sm_contract.report.text import Line, Page, Sink, emit, plural, size
 from sm_contract.result import ImageResult, platform
 from sm_contract.verdict import Judgement, Verdict
 
@@ -76,7 +76,7 @@ class Terminal:
         if not self._headed:
             emit(self._sink, [((self._title(), "bold"),)])
             self._headed = True
-        emit(self._sink, [judged_line(judgement, self._page, timed=self._verbosity > 0)])
+        emit(self._sink, [judged_line(judgement, self._page)])
 
     def finish(
         self,
@@ -138,14 +138,13 @@ def engine_text(engine: Mapping[str, str]) -> str:
     return f"{name} ({engine['platform']})" if engine.get("platform") else name
 
 
-def plan_text(*, requirements: int, from_image: int, starts: int, skipped: int = 0) -> str:
-    """``43 requirements · 12 from the image · 31 from 5 starts``."""
-    parts = [plural(requirements, "requirement"), f"{from_image} from the image"]
-    parts.append(f"{requirements - from_image} from {plural(starts, 'start')}")
-    return " · ".join(parts + ([f"{skipped} filtered out"] if skipped else []))
+def plan_text(*, requirements: int, from_image: int, starts: int) -> str:
+    """``43 requirements · 12 from the image · 31 from 5 containers``."""
+    lives = f"{requirements - from_image} from {plural(starts, 'container')}"
+    return " · ".join([plural(requirements, "requirement"), f"{from_image} from the image", lives])
 
 
-def judged_line(judgement: Judgement, page: Page, *, timed: bool = False) -> Line:
+def judged_line(judgement: Judgement, page: Page) -> Line:
     """One line on one verdict, no wider than the page."""
     mark, style = MARKS[judgement.verdict]
     told, told_style = judgement.title, ""
@@ -153,20 +152,17 @@ def judged_line(judgement: Judgement, page: Page, *, timed: bool = False) -> Lin
         told = f"waived to {judgement.waiver.get('expires', '?')}: {judgement.title}"
     elif judgement.verdict not in (Verdict.PASSED, Verdict.FAILED, Verdict.WARNED, Verdict.NOTED):
         told, told_style = f"{judgement.verdict.value}: {judgement.reason}", "light"
-    time = duration(judgement.seconds) if timed else ""
     id = page.safe(judgement.id)
-    room = page.width - 4 - max(len(id), 23) - 8 - (len(time) + 2 if time else 0)
+    room = page.width - 4 - max(len(id), 23) - 8
     if room < _LEAST_TITLE:  # a narrow page, or a long id of the owner's
-        told = time = ""
-    text = page.clipped(told, max(room, 0))
+        told = ""
     return (
         ("  ", ""),
         (page.mark(mark), style),
         (" ", ""),
         (f"{id:<23}", style if judgement.verdict in (Verdict.FAILED, Verdict.NOT_JUDGED) else ""),
         (f" {judgement.level:<6} ", "light"),
-        (text + " " * (room - width_of(text)) if time else text, told_style),
-        (f"  {time}" if time else "", "light"),
+        (page.clipped(told, max(room, 0)), told_style),
     )
 
 
