@@ -441,7 +441,7 @@ def test_a_port_is_published_where_the_address_is_not_ours(
             except ConnectionError:  # the port's owner accepts for a container that does not listen yet
                 return b""
 
-        assert support.until(trial) == b"hello"
+        assert support.until(trial, seconds=60) == b"hello"  # wget tries in vain for some seconds first
     finally:
         other.close()
 
