@@ -21,6 +21,7 @@ from fixtures.faults import FAULTS
 from fixtures.faults.fault import with_limits
 from fixtures.layers import Docker
 from fixtures.outside import outside
+from sm_contract.contract import load
 from sm_contract.requirement import registry
 
 SIDE_BY_SIDE = 2
@@ -69,7 +70,7 @@ def judged(
     wanted = [
         item.callspec.params["name"]
         for item in request.session.items
-        if isinstance(item, pytest.Function) and item.path == request.path and "name" in item.callspec.params
+        if item.path == request.path and hasattr(item, "callspec")
     ]
     docker = Docker()
     with outside(), ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
@@ -84,7 +85,6 @@ def judged(
 def test_a_good_image_is_conformant(name: str, judged: Callable[[str], Judged]) -> None:
     run = judged(name)
     assert run.exit_code == 0, run.show()
-    assert set(run.verdicts) >= set(registry()), run.show()
     assert run.ids("passed", "not applicable") == set(run.verdicts), run.show()
 
 
@@ -100,8 +100,7 @@ def test_a_fault_breaks_its_ids_and_no_other(name: str, judged: Callable[[str], 
 
 
 def test_every_requirement_has_a_fault() -> None:
-    import sm_contract.contract  # noqa: F401, PLC0415  # registers what is judged
-
+    load()
     contract = {id for id, known in registry().items() if not known.own}
     assert contract == {id for fault in FAULTS.values() for id in fault.breaks}
 
