@@ -42,8 +42,8 @@ else
     fi
   fi
   export PIP_DISABLE_PIP_VERSION_CHECK=1
-  .venv/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
-  .venv/bin/python -m pip install --quiet --editable . --group dev
+  .venv/bin/python -m pip install -qq --upgrade 'pip>=25.1'
+  .venv/bin/python -m pip install -qq --editable . --group dev
   echo "$stamp" >.venv/stamp
 fi
 
