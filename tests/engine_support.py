@@ -130,7 +130,17 @@ class Dockerd:
         flags = [f"--data-root={home}/data", f"--exec-root={home}/exec", f"--pidfile={home}/pid", f"-H={self.url}"]
         with (home / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                ["dockerd", *flags, "--bridge=none", "--iptables=false", "--ip-forward=false", "--ip-masq=false"],
+                # in a network of its own: an engine without a bridge removes docker0, which is the first one's
+                [
+                    "unshare",
+                    "--net",
+                    "dockerd",
+                    *flags,
+                    "--bridge=none",
+                    "--iptables=false",
+                    "--ip-forward=false",
+                    "--ip-masq=false",
+                ],
                 stdout=log,
                 stderr=log,
             )

@@ -82,6 +82,8 @@ def serving_follow_ups(full: Life, bare: Life, given: Given, image: ImageFacts, 
     trained = [changes.TRAINED_CONTAINER] if model.source == "trained" else []
     if bare.start_error:
         return _of_the_image(image)
+    if full.ready_at is not None and bare.ready_at is not None and full.ended == bare.ended == "itself":
+        return []  # it was healthy and went away, as it is
     if bare.ended != "itself":  # it hangs, or is healthy and fails when it is invoked
         elsewhere = bare.ready_at is None and any(one.port != 8080 for one in bare.listeners or ())
         return [] if elsewhere else [*_of_the_image(image), *trained]

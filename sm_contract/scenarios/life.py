@@ -80,6 +80,9 @@ class Watch:
             self.start_error = str(error)
             self.ended = "never started"
             self.event("start error")
+        else:
+            if self.setup.terminal:  # somebody who answers every question with Enter
+                self.container.type(b"\n\n\n")
         return not self.start_error
 
     def check_open(self) -> None:

@@ -6,6 +6,7 @@ where training makes it. Within a strand, first runs go side by side, follow-ups
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from sm_contract import changes
 from sm_contract.candidate import Given
 from sm_contract.engine.protocol import Container, Volume
+from sm_contract.platform.tree import Member, tar_stream
 from sm_contract.record import INFERENCE, TRAINING, ImageFacts, Life, ModelFacts, RoleFact
 from sm_contract.requirement import registry
 from sm_contract.scenarios.diagnosis import late, serving_follow_ups, training_follow_ups
@@ -178,11 +180,13 @@ class Plan:
         source.fill(used)
         bare = serve_bare(self.given)
 
-        def one(setup: Setup, volume: Volume | None = None, on: Stage = stage) -> Life:
+        def one(setup: Setup, volume: Volume | None = None, on: Stage = stage, patience: float = math.inf) -> Life:
             if volume is None:
                 volume = self._volume(stage)
                 source.fill(volume)
-            return self._add(serve(on, self.given, setup, volume))
+                if setup.model == "file":
+                    stage.engine.fill(volume, stage.image, tar_stream([Member(path="model", data=b"\n")], mtime=0))
+            return self._add(serve(on, self.given, setup, volume, patience=patience))
 
         self._side_by_side([lambda: one(serve_full(self.given)), lambda: one(bare, used)])
         full_life, bare_life = self.lives["serve.full"], self.lives["serve.bare"]
@@ -211,7 +215,9 @@ class Plan:
                         one(varied, used if change == changes.USED_MODEL else None)
 
         def empty() -> None:
-            one(serve_bare(self.given, "serve.empty"), self._volume(stage))
+            # a server that does without its model is as fast as with it; one that never comes up says enough
+            ready = max(self.lives[name].ready_at or 0.0 for name in ("serve.full", "serve.bare"))
+            one(serve_bare(self.given, "serve.empty"), self._volume(stage), patience=10 + 3 * ready)
 
         def handover() -> None:
             self._model_known.wait()
