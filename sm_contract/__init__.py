@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sm_contract.requirement import requirement
+    from sm_contract.requirements import requirement
     from sm_contract.verdict import NotApplicable, NotTestable, Violation
 
 __version__ = "0.1.0"
@@ -18,7 +18,7 @@ __all__ = ["NotApplicable", "NotTestable", "Violation", "__version__", "requirem
 def __getattr__(name: str) -> object:
     """Import the public names when they are asked for: pytest loads this package in every project."""
     if name == "requirement":
-        from sm_contract.requirement import requirement  # noqa: PLC0415
+        from sm_contract.requirements import requirement  # noqa: PLC0415
 
         return requirement
     if name in __all__:

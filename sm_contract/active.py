@@ -33,7 +33,7 @@ from sm_contract.gate import GATE, JUDGED, Gate, attach
 from sm_contract.journal import JournalError, read_journal
 from sm_contract.plugin import ALONE, forget_filters
 from sm_contract.report.files import ReportError, check_folder
-from sm_contract.requirement import registry
+from sm_contract.requirements import registry
 from sm_contract.result import ImageResult
 from sm_contract.run import Run
 from sm_contract.sharing import INPUT, Shared

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 import sm_contract.contract
 from sm_contract.catalogue import CURRENT, PROFILES, Entry, catalogue
 from sm_contract.options import OptionError, Options
-from sm_contract.requirement import Requirement, registry
+from sm_contract.requirements import Requirement, registry
 from sm_contract.schema import near
 
 
@@ -104,6 +104,8 @@ def _parts(entry: Entry, requirement: Requirement | None) -> Iterator[tuple[str,
     yield "by", ", ".join(requirement.runs) or "the image alone, without a start"
     if requirement.rests_on:
         yield "rests on", ", ".join(requirement.rests_on)
+    if requirement.hidden_by:
+        yield "hidden by", ", ".join(requirement.hidden_by)
     if requirement.excused_without:
         yield "needs", f"{', '.join(requirement.excused_without)} of yours: with our sample data it accuses nobody"
 

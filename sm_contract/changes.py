@@ -34,6 +34,7 @@ NO_RESOURCE_CONFIG = "no resourceconfig.json"
 A_CHECKPOINT = "a checkpoint"  # the checkpoint directory holds a file
 HOST_ALGO_1 = "host name algo-1"
 A_MODEL_FILE = "a model file"  # the model folder holds a file, though the image has its model inside
+WRITABLE = "writable folders"  # the job's folders belong to everybody, not to root alone
 UNMOUNTED = "unmounted"  # nothing mounted over what the image holds below /opt/ml
 TRAINED_CONTAINER = "trained container"  # served from the container that trained, not from a fresh one
 OWN_COMMAND = "own command"  # the image's own CMD instead of the word

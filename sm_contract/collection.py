@@ -16,7 +16,7 @@ import sm_contract
 from sm_contract.judge import roles_of
 from sm_contract.options import Subject
 from sm_contract.report.junit import case, clean
-from sm_contract.requirement import Requirement, registry
+from sm_contract.requirements import Requirement, registry
 from sm_contract.verdict import Judgement
 
 PACKAGE = "sm_contract.contract"

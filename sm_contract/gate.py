@@ -21,7 +21,7 @@ from sm_contract.journal import JournalError
 from sm_contract.options import Options
 from sm_contract.record import Record
 from sm_contract.report.junit import case
-from sm_contract.requirement import VIEWS, Requirement, registry
+from sm_contract.requirements import VIEWS, Requirement, registry
 from sm_contract.result import ImageResult, conclude, exit_status
 from sm_contract.run import Run
 from sm_contract.sharing import Shared, record_once

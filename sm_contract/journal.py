@@ -29,6 +29,7 @@ class Journal:
     complete: bool
     suite: str
     contract: str
+    faults: tuple[str, ...] = ()
 
 
 class JournalWriter:
@@ -49,8 +50,9 @@ class JournalWriter:
         """Everything else known of one image; written when its last life has ended."""
         self._line(kind="record", subject=subject, record=cattrs.unstructure(replace(record, lives={})))
 
-    def close(self, *, complete: bool) -> None:
-        self._line(kind="footer", complete=complete)
+    def close(self, *, complete: bool, faults: Iterable[str] = ()) -> None:
+        """End the journal; ``faults`` are tracebacks of scenarios that broke by a fault of the suite."""
+        self._line(kind="footer", complete=complete, faults=list(faults))
         self._stream.close()
 
     def _line(self, **fields: object) -> None:
@@ -89,6 +91,7 @@ def read_journal(path: Path) -> Journal:
     lives: dict[str, dict[str, Life]] = {}
     records: dict[str, Record] = {}
     complete = False
+    faults: tuple[str, ...] = ()
     for number, line in enumerate(rest, start=2):
         try:
             if line["kind"] == "life":
@@ -97,7 +100,7 @@ def read_journal(path: Path) -> Journal:
             elif line["kind"] == "record":
                 records[line["subject"]] = cattrs.structure(line["record"], Record)
             elif line["kind"] == "footer":
-                complete = bool(line["complete"])
+                complete, faults = bool(line["complete"]), tuple(map(str, line.get("faults", ())))
         except (cattrs.BaseValidationError, KeyError, TypeError, ValueError) as error:
             raise JournalError(
                 f"{path}, line {number}: does not fit format {FORMAT} ({type(error).__name__})"
@@ -107,6 +110,7 @@ def read_journal(path: Path) -> Journal:
         complete=complete and lives.keys() <= records.keys(),
         suite=str(header.get("suite", "")),
         contract=str(header.get("contract", "")),
+        faults=faults,
     )
 
 

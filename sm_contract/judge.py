@@ -9,9 +9,10 @@ from datetime import date
 from typing import Protocol
 
 import sm_contract.contract
+from sm_contract.catalogue import catalogue
 from sm_contract.evidence import describe
 from sm_contract.record import INFERENCE, ROLES, TRAINING, Life, Record
-from sm_contract.requirement import Requirement, registry
+from sm_contract.requirements import Requirement, registry
 from sm_contract.verdict import Blocked, Finding, Judgement, NotApplicable, NotTestable, Verdict, Violation
 from sm_contract.views import Serving, Training
 
@@ -52,6 +53,7 @@ class Judge:
         self._waivers = {waiver.id: waiver for waiver in waivers}
         self._today = today or date.today()
         self._known: dict[str, Judgement] = {}
+        self._open: set[str] = set()  # begun, so that two that hide each other do not go round
         self._views = {
             "image": record.image,
             "training": Training(record),
@@ -63,6 +65,7 @@ class Judge:
     def judgement(self, id: str) -> Judgement:
         """The verdict on one registered requirement."""
         if id not in self._known:
+            self._open.add(id)
             self._known[id] = self.judge(registry()[id])
         return self._known[id]
 
@@ -71,6 +74,8 @@ class Judge:
         problems = []
         judged = set(ids)
         for waiver in self._waivers.values():
+            if waiver.id in catalogue() and waiver.id not in registry():
+                continue  # known, and not judged by this version: it neither helps nor harms
             if waiver.id not in registry():
                 problems.append(f"the waiver for {waiver.id} names no requirement that is judged")
             elif waiver.expires < self._today:
@@ -131,6 +136,9 @@ class Judge:
         """Blocked by what the check itself found in its way: only what it is said to be hidden by."""
         if by not in (*requirement.rests_on, *requirement.hidden_by):
             return self._fault(requirement, f"{requirement.id}: hidden by {by}, which is not in its hidden_by")
+        cause = self._known.get(by) or (self.judgement(by) if by not in self._open else None)
+        if cause is not None and cause.verdict is Verdict.NOT_TESTABLE:
+            return self._said(requirement, Verdict.NOT_TESTABLE, cause.reason)
         return self._blocked(requirement, by)
 
     def _blocked(self, requirement: Requirement, by: str) -> Judgement:

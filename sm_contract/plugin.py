@@ -80,7 +80,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Without an image there is nothing for a requirement of the owner's to look at."""
-    if options.active(config.option) or "sm_contract.requirement" not in sys.modules:
+    if options.active(config.option) or "sm_contract.requirements" not in sys.modules:
         return
     for item in items:
         if getattr(getattr(item, "function", None), "__sm_requirement__", None):

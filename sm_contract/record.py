@@ -145,6 +145,7 @@ class Listener:
     pid_one: bool = False  # held by the container's first process
     catches_sigterm: bool | None = None
     ignores_sigterm: bool | None = None
+    pids: tuple[int, ...] = ()  # who holds it, as this host numbers them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +157,7 @@ class Stop:
     limit: float  # how long was waited before SIGKILL
     killed: bool
     listeners: tuple[Listener, ...] | None = None  # those of port 8080 that outlived the wait; None: not to be seen
+    ended_when_told: bool | None = None  # SIGTERM sent to those listeners themselves ended them; None: not tried
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -176,7 +176,8 @@ def conclude(
 
     def role_result(role: str, fact: RoleFact) -> RoleResult:
         own = [j for j in judgements if _concerns(j, role, fact, entries)]
-        gaps = [gap for j in own if (gap := _gap(j, entries, profile, accept_not_testable))]
+        forgiven = {j.id for j in own if j.verdict is Verdict.WAIVED}
+        gaps = [gap for j in own if (gap := _gap(j, entries, profile, accept_not_testable, forgiven))]
         missing = [(NOT_REACHED if incomplete else FILTERED, e) for e in concerning([role], left_out)]
         if profile:
             missing += [(NOT_BUILT, e) for e in concerning([role], entries) if e.id not in known]
@@ -289,8 +290,17 @@ def _open(result: ImageResult) -> bool:
     return bool(result.incomplete) or any(role.open_gaps for role in result.roles)
 
 
-def _gap(judgement: Judgement, entries: dict[str, Entry], profile: str | None, accepted: Collection[str]) -> Gap | None:
+def _gap(
+    judgement: Judgement,
+    entries: dict[str, Entry],
+    profile: str | None,
+    accepted: Collection[str],
+    waived: Collection[str],
+) -> Gap | None:
+    """What was not judged and should have been; what only a waived requirement hides is waived with it."""
     if judgement.verdict.judged or judgement.verdict is Verdict.NOT_APPLICABLE or judgement.level != "MUST":
+        return None
+    if judgement.blocked_by in waived:
         return None
     entry = entries.get(judgement.id)
     if entry is not None and not counts_unjudged(entry, profile):

@@ -21,8 +21,8 @@ from sm_contract.image.facts import Examined, examine
 from sm_contract.journal import JournalWriter, read_journal
 from sm_contract.judge import Judge
 from sm_contract.options import Options, Subject
-from sm_contract.record import Life, ModelFacts, Record
-from sm_contract.requirement import registry
+from sm_contract.record import ROLES, Life, ModelFacts, Record
+from sm_contract.requirements import registry
 from sm_contract.scenarios.life import Stage
 from sm_contract.scenarios.machine import Closed, Machine
 from sm_contract.scenarios.model import examine_model
@@ -120,7 +120,7 @@ class Run:
                 self._keep(label, plan)
             with self._writing:
                 if self._writer is not None:
-                    self._writer.close(complete=self.complete)
+                    self._writer.close(complete=self.complete, faults=self.faults)
                     self._writer = None
 
     def forget(self) -> None:
@@ -171,7 +171,12 @@ class Run:
             if label in self._kept:
                 return
             self._kept.add(label)
-            record = replace(self.records[label], roles=dict(plan.roles), model=plan.model, lives=dict(plan.lives))
+            record = replace(
+                self.records[label],
+                roles={role: plan.roles[role] for role in ROLES if role in plan.roles},
+                model=plan.model,
+                lives=dict(plan.lives),
+            )
             self.records[label] = record
             if self._writer is not None:
                 self._writer.record(label, record)
@@ -266,5 +271,6 @@ class Run:
     def _read_back(self, path: Path) -> None:
         journal = read_journal(path)
         self.complete = journal.complete
+        self.faults = list(journal.faults)
         self.records = journal.records
         self.subjects = {name: Subject(label=name, image=name) for name in journal.records}

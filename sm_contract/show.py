@@ -18,7 +18,7 @@ from sm_contract.report.junit import name_in_pytest
 from sm_contract.report.progress import Progress
 from sm_contract.report.terminal import Head, Terminal, plan_text
 from sm_contract.report.text import Page
-from sm_contract.requirement import registry
+from sm_contract.requirements import registry
 from sm_contract.result import ImageResult
 from sm_contract.status import Exit
 from sm_contract.verdict import Judgement, Verdict

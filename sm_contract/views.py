@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from sm_contract.record import INFERENCE, TRAINING, Candidate, Life, ModelFacts, Record
 from sm_contract.verdict import NotTestable
 
@@ -33,27 +31,6 @@ class RoleView:
         if life.hit_limits:
             raise NotTestable(raise_limits(life))
         return life
-
-    def started(self) -> Iterator[Life]:
-        """Every first run whose container was started, follow-ups left out."""
-        return (life for life in self.lives.values() if not life.base and not life.start_error)
-
-    def blame(self, *changes: str) -> tuple[Life, Life] | None:
-        """The pair (bad, good) of lives that differ only by one of ``changes`` and end differently."""
-        for follow_up in self.lives.values():
-            base = self.lives.get(follow_up.base)
-            if base is not None and follow_up.change in changes and follow_up.good != base.good:
-                return (base, follow_up) if follow_up.good else (follow_up, base)
-        return None
-
-    @property
-    def cause(self) -> str:
-        """The change that was found to decide between good and bad, if any."""
-        for follow_up in self.lives.values():
-            base = self.lives.get(follow_up.base)
-            if base is not None and follow_up.good != base.good:
-                return follow_up.change
-        return ""
 
     def good(self) -> Life:
         """The fullest life that went well. Raises NotTestable if none did."""
@@ -103,4 +80,9 @@ class Serving(RoleView):
 def raise_limits(life: Life) -> str:
     """The way out when a limit of ours was hit in a life."""
     options = {"memory": "--sm-memory", "processes": "--sm-processes", "log": "--sm-log-size"}
-    return " and ".join(f"raise {options[what]} (hit in {life.name})" for what in life.hit_limits)
+
+    def now(what: str) -> str:
+        value = life.limits.get(what, 0)
+        return f"{value:.0f}" if what == "processes" else f"{value / 2**20:.0f}m"
+
+    return " and ".join(f"raise {options[what]} (now {now(what)}, hit in {life.name})" for what in life.hit_limits)

@@ -461,7 +461,7 @@ def test_junit_of_a_failure(folder: Path) -> None:
 OWN = {
     "my_tests/test_team.py": """
         import pytest
-        from sm_contract.requirement import requirement
+        from sm_contract.requirements import requirement
         from sm_contract.verdict import NotTestable, Violation
 
         @requirement("TEAM-USER-01", title="Runs as a user of our own", level="MUST")

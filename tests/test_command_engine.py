@@ -19,7 +19,7 @@ from sm_contract.status import Exit
 
 OWN = """
     import pytest
-    from sm_contract.requirement import requirement
+    from sm_contract.requirements import requirement
     from sm_contract.verdict import Violation
 
     @requirement("TEAM-READY-01", title="Is ready at once", level="MUST", runs=["serve.bare"])

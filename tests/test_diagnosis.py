@@ -31,6 +31,7 @@ IMAGE = ImageFacts(reference="i", source="engine", id="x", os="linux", architect
 GOOD = Life(name="train.bare", role="training", ended="itself", exit_code=0, command=("train",))
 DEAD = Life(name="train.bare", role="training", ended="itself", exit_code=1, command=("train",))
 UP = Life(name="serve.bare", role="inference", ended="stopped", ready_at=1.0, limits=Limits().in_force())
+TRAINED = ModelFacts(source="trained", members=(TreeFile(path="model", kind="file"),))
 DOWN = Life(name="serve.bare", role="inference", ended="itself", exit_code=1)
 
 
@@ -57,14 +58,14 @@ def test_values_are_typed_as_a_careless_program_expects() -> None:
 
 def test_good_runs_need_no_follow_up() -> None:
     assert training_follow_ups(GOOD, GOOD, GIVEN, IMAGE) == []
-    assert serving_follow_ups(UP, UP, GIVEN, IMAGE, ModelFacts(source="trained")) == []
+    assert serving_follow_ups(UP, UP, GIVEN, IMAGE, TRAINED) == []
 
 
 def test_what_only_the_full_run_breaks_is_added_to_the_bare_one() -> None:
     tried = training_follow_ups(DEAD, GOOD, GIVEN, IMAGE)
     assert tried[0] == changes.ISOLATED
     assert changes.PRIVILEGED not in tried
-    tried = serving_follow_ups(DOWN, UP, GIVEN, IMAGE, ModelFacts(source="trained"))
+    tried = serving_follow_ups(DOWN, UP, GIVEN, IMAGE, TRAINED)
     assert set(tried) == {changes.ISOLATED, changes.READ_ONLY_MODEL, changes.HOST_NAME, changes.ENVIRONMENT}
 
 
@@ -72,7 +73,7 @@ def test_the_log_decides_what_is_tried_first() -> None:
     dead = says(DEAD, "KeyError: 'SM_MODEL_DIR'")
     assert training_follow_ups(dead, dead, GIVEN, IMAGE)[0] == changes.SM_VARIABLES
     dead = says(DOWN, "mount: Operation not permitted")
-    assert serving_follow_ups(dead, dead, GIVEN, IMAGE, ModelFacts(source="trained"))[0] == changes.CAPABILITIES
+    assert serving_follow_ups(dead, dead, GIVEN, IMAGE, TRAINED)[0] == changes.CAPABILITIES
 
 
 def test_what_may_just_refuse_our_samples_is_not_tried_at_length() -> None:

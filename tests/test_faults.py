@@ -22,7 +22,7 @@ from fixtures.faults.fault import with_limits
 from fixtures.layers import Docker
 from fixtures.outside import outside
 from sm_contract.contract import load
-from sm_contract.requirement import registry
+from sm_contract.requirements import registry
 
 SIDE_BY_SIDE = 2
 LONGEST = 600  # seconds for one candidate, its image built included

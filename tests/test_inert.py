@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from command_support import PYTEST, command
 
-HEAVY = ("docker", "requests", "hypothesis", "jsonschema", "cattrs", "sm_contract.run", "sm_contract.requirement")
+HEAVY = ("docker", "requests", "hypothesis", "jsonschema", "cattrs", "sm_contract.run", "sm_contract.requirements")
 SPY = f"""
 import sys
 def pytest_unconfigure(config):

@@ -27,6 +27,6 @@ MODULES = (
 
 
 def load() -> None:
-    """Import every chapter, so that ``requirement.registry()`` holds the whole contract."""
+    """Import every chapter, so that ``requirements.registry()`` holds the whole contract."""
     for module in MODULES:
         import_module(f"{__name__}.{module}")

@@ -147,7 +147,7 @@ def flipped(view: RoleView, *names: str) -> Flip | None:
 # --- the one cause ----------------------------------------------------------------------------------
 
 
-def cause(view: RoleView) -> str:
+def cause(view: RoleView) -> str:  # noqa: PLR0911  # a decision list reads best as one
     """The id of the requirement that explains why a first run did not go well; "" if all did or nothing shows it."""
     lives = firsts(view)
     bad = [life for life in lives if not life.good and not life.hit_limits]
@@ -155,6 +155,8 @@ def cause(view: RoleView) -> str:
         return ""
     if isinstance(view, Serving):
         return _serving_cause(view, bad)
+    if flipped(view, changes.WRITABLE):
+        return ""  # its user may not write: reported of real jobs, documented nowhere, so nobody is accused
     for flip in flips(view):
         if id := _training_flip(view, flip):
             return id
@@ -303,6 +305,13 @@ def why_not(view: RoleView, run: str = "") -> NoReturn:
     if healthy and len(healthy) == len(bad) and refusal(bad[0]):
         raise refused(view, bad[0])
     if bad:
+        if flipped(view, changes.WRITABLE):
+            user = image_of(view.record, view.role).user
+            raise NotTestable(
+                f"run as root: its USER {user} may not write to /opt/ml/model and /opt/ml/output, which belong to root "
+                "(reported of real jobs, documented nowhere: SM-TRAIN-USER-01)",
+                evidence=bad,
+            )
         flip = flipped(view, changes.READ_ONLY_INPUT)
         how = "fails when its inputs are read-only, which hides what else the run would show" if flip else ""
         how = how or "no single difference between the runs explains it"

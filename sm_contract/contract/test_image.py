@@ -20,7 +20,7 @@ from sm_contract.contract.programs import (
 )
 from sm_contract.contract.reading import USAGE, ending, first_line, found, says, telling, word
 from sm_contract.record import ImageFacts, Life, Record
-from sm_contract.requirement import requirement
+from sm_contract.requirements import requirement
 from sm_contract.verdict import Blocked, NotApplicable, NotTestable, Violation
 
 SIMPLE = ("train.bare", "train.full", "serve.bare", "serve.full")

@@ -11,7 +11,7 @@ from sm_contract.contract.readiness import NO_ROUTE, WANTS_A_KEY, answered, plai
 from sm_contract.contract.reading import limit, outcome, telling, within
 from sm_contract.contract.timing import confirmed
 from sm_contract.record import Invocation, Life
-from sm_contract.requirement import requirement
+from sm_contract.requirements import requirement
 from sm_contract.verdict import NotTestable, Violation
 from sm_contract.views import Serving
 

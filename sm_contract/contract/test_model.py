@@ -9,7 +9,7 @@ from sm_contract.contract.invoking import answering
 from sm_contract.contract.readiness import plain
 from sm_contract.contract.reading import ending, outcome, telling
 from sm_contract.record import Life, ModelFacts, TreeFile
-from sm_contract.requirement import requirement
+from sm_contract.requirements import requirement
 from sm_contract.verdict import NotApplicable, Violation
 from sm_contract.views import Serving
 

@@ -9,7 +9,7 @@ from sm_contract.contract.readiness import elsewhere, outward
 from sm_contract.contract.reading import limit, telling
 from sm_contract.contract.timing import confirmed
 from sm_contract.record import Invocation, Life, Ping
-from sm_contract.requirement import requirement
+from sm_contract.requirements import requirement
 from sm_contract.verdict import Violation
 from sm_contract.views import Serving
 

@@ -9,7 +9,7 @@ from sm_contract.contract.invoking import answering
 from sm_contract.contract.readiness import answered, plain
 from sm_contract.contract.reading import NO_CREDENTIALS, first_line, found, outcome, says, telling, within
 from sm_contract.record import TRAINING, Invocation, Life, Record
-from sm_contract.requirement import requirement
+from sm_contract.requirements import requirement
 from sm_contract.verdict import NotTestable, Violation
 from sm_contract.views import RoleView, Serving, Training
 

@@ -9,7 +9,7 @@ from sm_contract.contract import roots
 from sm_contract.contract.causes import STARTS, Flip, cause, claimed, flipped, good, why_not
 from sm_contract.contract.reading import found, telling
 from sm_contract.record import Record
-from sm_contract.requirement import requirement
+from sm_contract.requirements import requirement
 from sm_contract.verdict import Blocked, Violation
 
 SIMPLE = ("train.bare", "train.full", "serve.bare", "serve.full")

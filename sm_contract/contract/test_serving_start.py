@@ -18,7 +18,7 @@ from sm_contract.contract.invoking import answering
 from sm_contract.contract.readiness import plain
 from sm_contract.contract.reading import ending, found, outcome, telling, within
 from sm_contract.record import Life
-from sm_contract.requirement import requirement
+from sm_contract.requirements import requirement
 from sm_contract.verdict import Blocked, NotApplicable, NotTestable, Violation
 from sm_contract.views import Serving
 

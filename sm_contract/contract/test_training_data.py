@@ -7,7 +7,7 @@ from sm_contract.contract import roots
 from sm_contract.contract.causes import STARTS, flipped, good, why_not
 from sm_contract.contract.provided import accepted
 from sm_contract.contract.reading import found, telling, trained_well
-from sm_contract.requirement import requirement
+from sm_contract.requirements import requirement
 from sm_contract.verdict import NotApplicable, Violation
 from sm_contract.views import Training
 

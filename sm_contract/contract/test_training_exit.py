@@ -7,7 +7,7 @@ from sm_contract.contract import roots
 from sm_contract.contract.causes import STARTS, good, guilty, why_not
 from sm_contract.contract.provided import accepted
 from sm_contract.contract.reading import found, telling
-from sm_contract.requirement import requirement
+from sm_contract.requirements import requirement
 from sm_contract.verdict import Blocked, NotApplicable, NotTestable, Violation
 from sm_contract.views import Training
 

@@ -18,7 +18,7 @@ from sm_contract.contract.ends import start_failed
 from sm_contract.contract.programs import image_of, listed, loose_files
 from sm_contract.contract.reading import SM_VARIABLE, ending, error_line, found, says, telling, within
 from sm_contract.record import INFERENCE, TRAINING, Record
-from sm_contract.requirement import requirement
+from sm_contract.requirements import requirement
 from sm_contract.verdict import NotApplicable, NotTestable, Violation
 from sm_contract.views import Serving, Training
 

@@ -129,6 +129,7 @@ class LinuxInside:
                     address=address,
                     port=port,
                     pid_one=first in pids,
+                    pids=tuple(sorted(pids)),
                     catches_sigterm=any(caught for caught, _ in masks) if masks else None,
                     ignores_sigterm=all(ignored for _, ignored in masks) if masks else None,
                 )
@@ -152,13 +153,13 @@ class LinuxInside:
             for pid, (parent, command, rss) in sorted(facts.items())
         )
 
-    def kill(self, container: Container, pid: int) -> None:
-        """SIGKILL one process of the container; raises ProcessLookupError if it is not (any more) the container's."""
+    def kill(self, container: Container, pid: int, name: str = "SIGKILL") -> None:
+        """Signal one process of the container; raises ProcessLookupError if it is not (any more) the container's."""
         descriptor = os.pidfd_open(pid)  # from here on the number cannot become another's
         try:
             if not holds(pid, container.id):
                 raise ProcessLookupError(f"process {pid} is not in {container.name}")
-            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            signal.pidfd_send_signal(descriptor, signal.Signals[name])
         finally:
             os.close(descriptor)
 

@@ -174,8 +174,8 @@ class Inside(Protocol):
     def opener(self, container: Container) -> Callable[[], socket.socket] | None:
         """A maker of sockets in the container's network namespace; None when it has ended."""
 
-    def kill(self, container: Container, pid: int) -> None:
-        """SIGKILL one process of the container; raises ProcessLookupError if it is not (any more) the container's."""
+    def kill(self, container: Container, pid: int, name: str = "SIGKILL") -> None:
+        """Signal one process of the container; raises ProcessLookupError if it is not (any more) the container's."""
 
 
 class Engine(Protocol):

@@ -6,15 +6,6 @@ from collections.abc import Mapping
 
 from sm_contract.platform.http import Answer
 
-PASSED_ON = (  # of the headers of InvokeEndpoint; all others are stripped
-    "Content-Type",
-    "Accept",
-    "X-Amzn-SageMaker-Custom-Attributes",
-    "X-Amzn-SageMaker-Inference-Id",
-    "X-Amzn-SageMaker-Target-Model",
-    "X-Amzn-SageMaker-Target-Variant",
-    "X-Amzn-SageMaker-Session-Id",
-)
 CUSTOM_ATTRIBUTES = 'trace="a,b;c=d";x=1,y=2;=;,;"' + "k=v;" * 256
 
 EXTRA_HEADERS = {

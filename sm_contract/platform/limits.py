@@ -17,7 +17,7 @@ class Limits:
     stop: float = CONTRACT["stop"]  # SIGTERM to SIGKILL of a server
     connect: float = CONTRACT["connect"]  # until a connection is accepted
     train: float = 3600.0  # until a training on small data has to be over
-    idle: float = 60.0  # no processor time used after the model was saved: the process hangs on
+    idle: float = 120.0  # twice as long without work over an unchanged model: the process hangs on
 
     def in_force(self) -> dict[str, float]:
         return asdict(self)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import stat
 import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -114,19 +113,3 @@ def kind_of(info: tarfile.TarInfo) -> str:
     if info.issym():
         return "symlink"
     return "hardlink" if info.islnk() else "other"
-
-
-def readable_folder(path: Path) -> None:
-    """Raise OSError naming what cannot be read below a folder or of a file."""
-    if path.is_file():
-        path.open("rb").close()
-        return
-    for home, _, files in os.walk(path, onerror=_raise, followlinks=True):
-        for name in files:
-            file = Path(home, name)
-            if stat.S_ISREG(file.stat().st_mode):
-                file.open("rb").close()
-
-
-def _raise(error: OSError) -> None:
-    raise error

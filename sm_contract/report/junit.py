@@ -17,7 +17,7 @@ from sm_contract.catalogue import catalogue
 from sm_contract.coverage import IMAGE, chapter_of, role_of
 from sm_contract.record import Record
 from sm_contract.report.cloud import cloud_words
-from sm_contract.requirement import registry
+from sm_contract.requirements import registry
 from sm_contract.result import ImageResult
 from sm_contract.verdict import Judgement, Verdict
 

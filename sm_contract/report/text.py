@@ -28,11 +28,6 @@ def shown(text: str) -> str:
     return _COMMAND_ANYWHERE.sub(r"#\\#", escaped)
 
 
-def shown_lines(text: str) -> list[str]:
-    """The lines of a text, each of them shown."""
-    return [shown(line) for line in re.split(r"\r\n|\n", text)]
-
-
 def _shown(character: str) -> str:
     if character == "\t":
         return "    "

@@ -58,6 +58,7 @@ def _both_failed(full: Life, bare: Life, given: Given, image: ImageFacts) -> lis
     if bare.ended != "itself":
         return []
     owners = "channels" in given.declared
+    rights = [changes.WRITABLE] if image.user.partition(":")[0] not in ("", "0", "root") else []
     reliefs = [
         *(_provided(PROVIDED_TO_TRAINING, given) if owners else []),
         changes.TERMINAL,
@@ -69,24 +70,27 @@ def _both_failed(full: Life, bare: Life, given: Given, image: ImageFacts) -> lis
         changes.A_CHECKPOINT,
         *GRANTS,
     ]
-    return [*_of_the_image(image), *_sorted(reliefs, bare, owners)]
+    return [*_of_the_image(image), *rights, *_sorted(reliefs, bare, owners)]
 
 
-def serving_follow_ups(full: Life, bare: Life, given: Given, image: ImageFacts, model: ModelFacts) -> list[str]:
+def serving_follow_ups(  # noqa: PLR0911  # a decision list reads best as one
+    full: Life, bare: Life, given: Given, image: ImageFacts, model: ModelFacts
+) -> list[str]:
     """Changes of the bare life of the server, in the order to try."""
     if full.good and bare.good:
         return []
     hardships = [changes.ISOLATED, changes.READ_ONLY_MODEL, changes.HOST_NAME, changes.ENVIRONMENT]
     if full.good != bare.good:
         return hardships if bare.good else hardships[::-1]
+    if model.source == "trained" and not any(file.kind == "file" for file in model.members):
+        return []  # there is no model to serve, and that is the cause
     trained = [changes.TRAINED_CONTAINER] if model.source == "trained" else []
     if bare.start_error:
         return _of_the_image(image)
     if full.ready_at is not None and bare.ready_at is not None and full.ended == bare.ended == "itself":
         return []  # it was healthy and went away, as it is
     if bare.ended != "itself":  # it hangs, or is healthy and fails when it is invoked
-        elsewhere = bare.ready_at is None and any(one.port != 8080 for one in bare.listeners or ())
-        return [] if elsewhere else [*_of_the_image(image), *trained]
+        return [] if told(bare) else [*_of_the_image(image), *trained]
     reliefs = [
         *([changes.A_MODEL_FILE] if model.source == "none" else []),
         *trained,
@@ -128,13 +132,22 @@ def _sorted(names: list[str], life: Life, sure: bool) -> list[str]:
     return [*first, *(name for name in names if name not in hinted)] if sure else first
 
 
+def told(life: Life) -> bool:
+    """Whether a server that never became healthy shows why: it listens elsewhere, or answers with another status."""
+    if life.ready_at is not None:
+        return False
+    last = life.pings[-1].status if life.pings else None
+    outside = [one for one in life.listeners or () if one.port == 8080 and not one.address.startswith("127.")]
+    return (last is not None and last < 500 and last != 200) or (bool(life.listeners) and not outside)
+
+
 def late(life: Life) -> bool:
     """Whether a time limit was broken in a server's life, so that it is measured again alone."""
     limits = life.limits
     if life.start_error or life.ended == "itself":
         return False
     if life.ready_at is None:
-        return not any(one.port != 8080 for one in life.listeners or ()) and not life.first_bytes
+        return not told(life) and not life.first_bytes
     times = [ping.connect_seconds for ping in life.pings] + [one.connect_seconds for one in life.invocations]
     return (
         any(ping.seconds > limits["ping"] for ping in life.pings if ping.connect_seconds is not None)

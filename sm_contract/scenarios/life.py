@@ -18,7 +18,7 @@ from sm_contract.engine.protocol import (
     Volume,
 )
 from sm_contract.platform.limits import Limits
-from sm_contract.record import WORD, Event, FileFact, Life, LogLine
+from sm_contract.record import INFERENCE, WORD, Event, FileFact, Life, LogLine
 from sm_contract.scenarios.machine import Closed, Lateness, Machine, Neighbours
 from sm_contract.scenarios.setup import Setup
 
@@ -58,6 +58,7 @@ class Watch:
     lines: list[LogLine] = field(default_factory=list)
     start_error: str = ""
     ended: str = ""
+    exited_at: float | None = None
 
     def now(self) -> float:
         return round(time.monotonic() - self.began, 4)
@@ -81,6 +82,7 @@ class Watch:
             self.ended = "never started"
             self.event("start error")
         else:
+            threading.Thread(target=self._note_time_of_exit, daemon=True).start()
             if self.setup.terminal:  # somebody who answers every question with Enter
                 self.container.type(b"\n\n\n")
         return not self.start_error
@@ -99,10 +101,16 @@ class Watch:
             yield
             self.container.exited.wait(min(pace, max(0.0, until - time.monotonic())))
 
+    def _note_time_of_exit(self) -> None:
+        self.container.exited.wait()
+        self.exited_at = self.now()
+
     def note_exit(self) -> None:
-        """Note that the container ended by itself."""
+        """Note that the container ended by itself, and when."""
         self.ended = self.ended or "itself"
-        self.event(f"exit {self.container.exit_code()}")
+        at = self.exited_at if self.exited_at is not None else self.now()
+        self.events.append(Event(at=at, what=f"exit {self.container.exit_code()}"))
+        self.events.sort(key=lambda event: event.at)
 
     def end_by_force(self, why: str) -> None:
         """Kill what is still running; ``why`` says what ended the life."""
@@ -124,15 +132,20 @@ class Watch:
             conditions=self.setup.conditions,
             command=() if self.setup.own_command else (WORD[self.setup.role],),
             network=self.setup.network,
-            seconds=self.now(),
+            seconds=self.exited_at if self.ended == "itself" and self.exited_at is not None else self.now(),
             neighbours=self.neighbours.most,
             machine_late=round(self.lateness.worst, 4),
             start_error=self.start_error,
             exit_code=None if self.start_error else self.container.exit_code(),
             ended=self.ended,
             hit_limits=() if self.start_error else self.container.hit_limits(),
-            limits=limits.in_force(),
-            shortened=limits.shortened(),
+            limits={
+                **limits.in_force(),
+                "memory": float(self.stage.memory),
+                "processes": float(self.stage.processes),
+                "log": float(self.stage.log_bytes),
+            },
+            shortened=limits.shortened() if self.setup.role == INFERENCE else {},
             events=tuple(self.events),
             log=tuple(self.lines[:LOG_LINES]),
             log_cut=self.container.log_cut or len(self.lines) > LOG_LINES,

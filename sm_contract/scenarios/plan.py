@@ -18,7 +18,7 @@ from sm_contract.candidate import Given
 from sm_contract.engine.protocol import Container, Volume
 from sm_contract.platform.tree import Member, tar_stream
 from sm_contract.record import INFERENCE, TRAINING, ImageFacts, Life, ModelFacts, RoleFact
-from sm_contract.requirement import registry
+from sm_contract.requirements import registry
 from sm_contract.scenarios.diagnosis import late, serving_follow_ups, training_follow_ups
 from sm_contract.scenarios.life import LEAVES, Stage
 from sm_contract.scenarios.model import ModelSource

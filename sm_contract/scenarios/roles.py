@@ -16,7 +16,7 @@ def decide(role: str, declared: tuple[str, ...] | None, image: ImageFacts, lives
         there = role in declared
         why = f"roles = [{', '.join(declared)}]"
         return RoleFact(claimed=there, how="declared", why=why if there else f"{role} is not among the declared roles")
-    worked = next((life for life in lives if life.good or life.ready_at is not None), None)
+    worked = next((life for life in lives if life.saved or life.ready_at is not None), None)
     if worked is not None:
         did = "trained" if role == TRAINING else "served"
         how = "with its own CMD" if worked.change == "own command" else f"when given `{word}`"

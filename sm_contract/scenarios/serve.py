@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import socket
 import threading
@@ -10,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from sm_contract.candidate import Given
-from sm_contract.engine.protocol import Mount, NotReachable, Volume
+from sm_contract.engine.protocol import Container, Inside, Mount, NotReachable, Volume
 from sm_contract.platform import invoke
 from sm_contract.platform.http import Answer, Connect, exchange, first_bytes
 from sm_contract.platform.limits import Limits
@@ -28,6 +29,7 @@ WHOLE_LIFE = 5.0  # seconds of health that a thorough life shows at least
 WHOLE_LIFE_PINGS = 20
 BUSY = 2.0  # seconds of parallel invocations
 BUSY_EACH = 50  # invocations per sender at most
+TOLD = 5.0  # seconds for a listener to end that gets SIGTERM itself
 SLOW_PING = 5  # times the limit: how long a late answer is waited for, to tell late from never
 
 
@@ -267,6 +269,18 @@ class _Host:
             if time.monotonic() >= until and len(healthy) >= WHOLE_LIFE_PINGS:
                 return
 
+    def _ends_when_told(self, inside: Inside, outlived: tuple[Listener, ...]) -> bool:
+        """Send SIGTERM to the listeners themselves: one that ends now had not been told before."""
+        container = self.watch.container
+        for pid in {pid for one in outlived for pid in one.pids}:
+            with contextlib.suppress(ProcessLookupError):
+                inside.kill(container, pid, "SIGTERM")
+        until = time.monotonic() + TOLD
+        while time.monotonic() < until and not container.exited.wait(0.1):
+            if not _on_8080(inside, container):
+                return True
+        return container.exited.is_set()
+
     # --- the end
 
     def _stop(self) -> None:
@@ -282,23 +296,32 @@ class _Host:
         for _ in watch.wait(begin + self._limits.stop, "the server to end after SIGTERM", pace=1.0):
             pass
         killed = not container.exited.is_set()
-        outlived = None
+        seconds = time.monotonic() - begin
+        outlived = ended_when_told = None
         if killed:
             inside = watch.stage.engine.inside
             if inside is not None:
-                outlived = tuple(one for one in inside.listeners(container) if one.port == 8080)
+                outlived = _on_8080(inside, container)
+                if outlived and not any(one.pid_one for one in outlived):
+                    watch.event("SIGTERM to the listener itself")
+                    ended_when_told = self._ends_when_told(inside, outlived)
             watch.event("SIGKILL")
             container.signal("SIGKILL")
             container.exited.wait(10)
         self.stop = Stop(
             at=at,
-            seconds=round(time.monotonic() - begin, 4),
+            seconds=round(seconds, 4),
             limit=self._limits.stop,
             killed=killed,
             listeners=outlived,
+            ended_when_told=ended_when_told,
         )
         watch.ended = "killed" if killed else "stopped"
         watch.event(f"exit {container.exit_code()}")
+
+
+def _on_8080(inside: Inside, container: Container) -> tuple[Listener, ...]:
+    return tuple(one for one in inside.listeners(container) if one.port == 8080)
 
 
 def _rounded(seconds: float | None) -> float | None:

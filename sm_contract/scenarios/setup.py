@@ -65,6 +65,7 @@ class Setup:
     wrong_case: bool = False
     data: str = "good"  # "good", "random", "pipes"
     kill_child: bool = False
+    writable: bool = False  # the model and output folders for every user
     # of a server
     model: str = "given"  # "given", "empty", "used", "file"
     thorough: bool = False  # all kinds of invocations, and a life long enough to judge its health
@@ -154,6 +155,7 @@ def vary(setup: Setup, change: str, given: Given, hidden: tuple[str, ...] = ()) 
         changes.TYPED_HYPERPARAMETERS: {"hyperparameters": typed(given.hyperparameters)},
         changes.NO_RESOURCE_CONFIG: {"resource_config": False},
         changes.A_CHECKPOINT: {"checkpoint": "file"},
+        changes.WRITABLE: {"writable": True},
         changes.UNMOUNTED: {"mounted": False},
         changes.OWN_COMMAND: {"own_command": True},
         changes.HIDDEN: {"hide": hidden},

@@ -48,7 +48,10 @@ def train(
         model = keep_model or volume("model")
         now = time.time()
         engine.fill(inputs, stage.image, tar_stream(_input_tree(given, setup), mtime=now))
-        engine.fill(output, stage.image, tar_stream([directory("data")], mtime=now))
+        mode = 0o777 if setup.writable else 0o755
+        engine.fill(output, stage.image, tar_stream([directory("./", mode), directory("data", mode)], mtime=now))
+        if setup.writable:
+            engine.fill(model, stage.image, tar_stream([directory("./", mode)], mtime=now))
         mounts = [
             Mount(volume=inputs, target="/opt/ml/input", read_only=setup.read_only),
             Mount(volume=model, target="/opt/ml/model"),
@@ -105,11 +108,14 @@ def _wait(watch: Watch, model: Volume, *, probe_port: bool) -> None:
     """Until the program ends, hangs on with its work done, turns out to be a server, or our patience is over."""
     limits = watch.stage.limits
     patience = PATIENCE_AFTER_KILL if watch.setup.kill_child else limits.train
+    saved: frozenset[tuple[str, int, float]] = frozenset()
     idle = _Idleness(watch, min(limits.idle, limits.train))
     for _ in watch.wait(time.monotonic() + min(patience, limits.train), "the training to end"):
-        if idle.is_over() and _saved(watch.stage, model):
-            watch.end_by_force("idle")
-            return
+        if idle.is_over():
+            before, saved = saved, _saved(watch.stage, model)
+            if saved and saved == before:
+                watch.end_by_force("idle")
+                return
         if probe_port and watch.now() > 1 and _serves(watch):
             watch.event("port 8080 open")
             watch.end_by_force("serving")
@@ -144,8 +150,10 @@ class _Idleness:
         return True
 
 
-def _saved(stage: Stage, model: Volume) -> bool:
-    return any(info.isreg() for info, _ in members(stage.engine.read(model, stage.image)))
+def _saved(stage: Stage, model: Volume) -> frozenset[tuple[str, int, float]]:
+    """What lies in the model folder: a program that idles for two spans over the same files is done with them."""
+    tree = members(stage.engine.read(model, stage.image))
+    return frozenset((info.name, info.size, float(info.mtime)) for info, _ in tree if info.isreg())
 
 
 def _serves(watch: Watch) -> bool:
@@ -210,6 +218,8 @@ def _result(stage: Stage, life: Life, trees: dict[str, Volume]) -> TrainingResul
     reason = "" if life.trained else config.failure_reason(failure, life.exit_code)
     if life.start_error:
         reason = f"ClientError: {life.start_error}"
+    elif life.ended not in ("itself", "killed"):
+        status, reason = "Stopped", "MaxRuntimeExceeded"  # it was ended by us, as the platform would in the end
     return TrainingResult(
         status=status,
         failure_reason=reason,
