@@ -1,6 +1,6 @@
 """What a run costs beside the same lives driven by bare docker commands.
 
-    python benchmarks/reference.py
+    python -m benchmarks.reference
 
 Builds the reference image, judges it by the whole contract, then drives the same containers with the
 docker command alone: same inputs, same concurrency, same waits. Prints ratios of one run; asserts nothing.
@@ -13,83 +13,102 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
-from fixtures.build import build
+from fixtures.candidates import build
+from sm_contract.candidate import given
+from sm_contract.declaration import read_declaration
 from sm_contract.journal import read_journal
 from sm_contract.platform import config
-from sm_contract.platform.tree import tar_stream
+from sm_contract.platform.tree import directory, folder, tar_stream
 from sm_contract.record import Life
 
-TREE = "/opt/ml/input"
+AT_ONCE = 3  # containers side by side, as in the run on two processors
+MARK = "sm-contract-benchmark"
 
 
-def docker(*arguments: str, data: bytes | None = None) -> str:
-    done = subprocess.run(["docker", *arguments], input=data, capture_output=True, check=True)
-    return done.stdout.decode().strip()
+def docker(*arguments: str, data: bytes | None = None) -> bytes:
+    return subprocess.run(["docker", *arguments], input=data, capture_output=True, check=True).stdout.strip()
 
 
-def train_by_hand(image: str, life: Life, inputs: bytes, name: str) -> None:
-    """Create, fill, start, wait, read the model, remove."""
-    made = docker("create", "--name", name, "-v", f"{name}:/opt/ml/model", "-v", TREE, image, "train")
-    docker("cp", "-", f"{made}:{TREE}", data=inputs)
+def create(image: str, word: str, *volumes: str) -> str:
+    mounts = [part for path in volumes for part in ("-v", path)]
+    return docker("create", "--label", MARK, "--network", MARK, *mounts, image, word).decode()
+
+
+def train_by_hand(image: str, life: Life, inputs: bytes) -> bytes:
+    """Create, fill, start, wait, read the model (a tar), remove."""
+    made = create(image, "train", "/opt/ml/input", "/opt/ml/model", "/opt/ml/output")
+    docker("cp", "-", f"{made}:/opt/ml/input", data=inputs)
     docker("start", made)
-    if life.ended == "itself":
+    if life.kill is None:
         docker("wait", made)
     else:
-        time.sleep(life.seconds)
-        docker("kill", made)
-    subprocess.run(["docker", "cp", f"{made}:/opt/ml/model", "-"], capture_output=True, check=True)
+        time.sleep(life.kill.at)  # and what is still running goes with its removal
+    model = docker("cp", f"{made}:/opt/ml/model/.", "-")
+    docker("rm", "-fv", made)
+    return model
+
+
+def serve_by_hand(image: str, life: Life, model: bytes) -> None:
+    """Create, fill, start, let it live as long as it did, stop, remove."""
+    made = create(image, "serve", "/opt/ml/model")
+    docker("cp", "-", f"{made}:/opt/ml/model", data=model)
+    docker("start", made)
+    time.sleep(life.stop.at if life.stop is not None else life.seconds)
+    docker("stop", "-t", "30", made)
     docker("rm", "-fv", made)
 
 
-def serve_by_hand(image: str, life: Life, name: str) -> None:
-    """Create, start, wait until it is ready, let it live as long, stop, remove."""
-    made = docker("create", "--name", name, "-v", f"{name}:/opt/ml/model", image, "serve")
-    docker("start", made)
-    if life.stop is None:
-        docker("wait", made)
-    else:
-        time.sleep(life.stop.at)
-        docker("stop", "-t", str(int(life.stop.limit)), made)
-    docker("rm", "-fv", made)
-
-
-def by_hand(image: str, lives: dict[str, Life], inputs: bytes) -> float:
-    """The same lives, training before serving as in the run, two at a time."""
-    began = time.monotonic()
-    names = []
-    with ThreadPoolExecutor(2) as pool:
-        for role in ("training", "inference"):
-            waiting = []
-            for number, life in enumerate(one for one in lives.values() if one.role == role):
-                name = f"bench-{role}-{number}-{int(began)}"
-                names.append(name)
-                if role == "training":
-                    waiting.append(pool.submit(train_by_hand, image, life, inputs, name))
-                else:
-                    waiting.append(pool.submit(serve_by_hand, image, life, name))
-            for one in waiting[:2] if role == "training" else waiting:
+def by_hand(image: str, lives: list[Life], inputs: bytes) -> float:
+    """The same lives in the same order: the first training, then everything else beside the servers."""
+    docker("network", "create", "--label", MARK, MARK)
+    try:
+        began = time.monotonic()
+        trainings = [life for life in lives if life.role == "training"]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            first = [pool.submit(train_by_hand, image, life, inputs) for life in trainings[:2]]
+            model, _ = [one.result() for one in first]
+            rest: list[Callable[[], object]] = [
+                partial(serve_by_hand, image, life, model) for life in lives if life.role == "inference"
+            ]
+            rest += [partial(train_by_hand, image, life, inputs) for life in trainings[2:]]
+            for one in [pool.submit(work) for work in rest]:
                 one.result()
-    seconds = time.monotonic() - began
-    subprocess.run(["docker", "volume", "rm", "-f", *names], capture_output=True, check=False)
-    return seconds
+        return time.monotonic() - began
+    finally:
+        left = docker("ps", "-aq", "--filter", f"label={MARK}").decode().split()
+        if left:
+            docker("rm", "-fv", *left)
+        docker("network", "rm", MARK)
+
+
+def input_tree(declared: Path) -> bytes:
+    """The input of a training as the run gives it."""
+    data = given(read_declaration(declared))
+    types = {name: channel.content_type for name, channel in data.channels.items()}
+    members = [*config.config_files(data.hyperparameters, types), directory("data")]
+    for name, channel in data.channels.items():
+        members += [directory(f"data/{name}"), *folder(channel.path, f"data/{name}")]
+    return b"".join(tar_stream(members, mtime=time.time()))
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        candidate = build("reference", Path(folder))
-        report = Path(folder, "report")
+    with tempfile.TemporaryDirectory() as home:
+        candidate = build("reference", Path(home))
+        report = Path(home, "report")
         began = time.monotonic()
         command = [sys.executable, "-m", "pytest", *candidate.arguments, f"--sm-report={report}", "-q"]
-        status = subprocess.run(command, capture_output=True, check=False, cwd=folder).returncode
+        status = subprocess.run(command, capture_output=True, check=False, cwd=home).returncode
         wall = time.monotonic() - began
         (record,) = read_journal(report / "journal.jsonl").records.values()
         (result,) = json.loads((report / "result.json").read_text())["images"]
-        inputs = b"".join(tar_stream(config.config_files({}, {"training": None}), mtime=time.time()))
-        bare = by_hand(candidate.image, record.lives, inputs)
-        longest = max(life.seconds for life in record.lives.values())
+        lives = list(record.lives.values())
+        bare = by_hand(candidate.image, lives, input_tree(Path(home, "sm-contract.toml")))
+        longest = max(life.seconds for life in lives)
         print(f"exit status                        {status}")
         print(f"wall time of the run               {wall:6.1f} s")
         print(f"container starts                   {result['container_starts']:6}")
