@@ -438,7 +438,7 @@ def test_a_port_is_published_where_the_address_is_not_ours(
                 with connect_to(2) as line:
                     line.sendall(b"hello")
                     return line.recv(5)
-            except ConnectionError:  # the port's owner accepts for a container that does not listen yet
+            except OSError:  # the port's owner accepts for a container that does not listen yet
                 return b""
 
         assert support.until(trial, seconds=60) == b"hello"  # wget tries in vain for some seconds first
