@@ -58,6 +58,7 @@ class Given:
             bad_hyperparameters=self.bad_hyperparameters,
             required_hyperparameters=self.required_hyperparameters,
             environment=self.environment,
+            serving_environment=self.serving_environment,
             required_channels=tuple(name for name, channel in self.channels.items() if channel.required),
             optional_channels=tuple(name for name, channel in self.channels.items() if not channel.required),
             requests=tuple(_facts(request) for request in self.requests),

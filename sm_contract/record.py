@@ -302,6 +302,7 @@ class Candidate:
     bad_hyperparameters: dict[str, str] = field(default_factory=dict)
     required_hyperparameters: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)  # of the training job
+    serving_environment: dict[str, str] = field(default_factory=dict)  # of the model
     required_channels: tuple[str, ...] = ()
     optional_channels: tuple[str, ...] = ()
     requests: tuple[RequestFacts, ...] = ()

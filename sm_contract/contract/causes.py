@@ -25,11 +25,13 @@ from sm_contract.contract.readiness import NO_ROUTE, plain, refusal, stuck, work
 from sm_contract.contract.reading import (
     SM_VARIABLE,
     USAGE,
+    WANTS_A_VARIABLE,
     error_line,
     first_line,
     found,
     limit,
     outcome,
+    says,
     trained_well,
 )
 from sm_contract.record import INFERENCE, TRAINING, WORD, Life, Record
@@ -82,6 +84,7 @@ _SERVING_BROKE = {
 }
 _FIRST = re.compile(r"\.(full|bare)\b")
 _ENDS = ("itself", "stopped", "killed", "limit", "idle", "never started", "serving", "no child", "no container")
+_MAY_WANT_A_VARIABLE = ("SM-TRAIN-RUN-01", "SM-INFER-RUN-01", "SM-INFER-RUN-03")
 _WITHOUT_MODEL = ("SM-INFER-RUN-01", "SM-INFER-RUN-03", "SM-INFER-PING-03")
 
 
@@ -336,6 +339,11 @@ def _excuse(view: RoleView, id: str, life: Life) -> NotTestable | Blocked | None
     if start_failed(life):
         return None
     declared = view.candidate.declared
+    given = view.candidate.environment if view.role == TRAINING else view.candidate.serving_environment
+    if id in _MAY_WANT_A_VARIABLE and not given and (line := first_line(life, WANTS_A_VARIABLE)):
+        table = "[training]" if view.role == TRAINING else "[inference]"
+        text = f"declare {table} environment = {{ … }} if the job or the model sets a variable:"
+        return NotTestable(f"{text} {found(life)}; {says(line)}", evidence=[life, line])
     if id in ("SM-TRAIN-RUN-01", "SM-TRAIN-FAIL-01") and "channels" not in declared:
         text = "declare [training.channels.NAME] with data of yours: with a sample of ours,"
         return NotTestable(f"{text} {found(life)}", evidence=[life])

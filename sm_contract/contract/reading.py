@@ -18,6 +18,10 @@ USAGE = re.compile(
     r"|try '.*--help'",
     re.IGNORECASE,
 )
+WANTS_A_VARIABLE = re.compile(
+    r"KeyError: '(?!SM_)[A-Z][A-Z0-9_]{2,}'|(?i:environment variable)\W+\w*[A-Z_]{3,}"
+    r"|[A-Z_]{3,}: (unbound|parameter) "
+)
 SM_VARIABLE = re.compile(r"\bSM_[A-Z][A-Z0-9_]*\b")
 _EXCEPTION = re.compile(r"^\s*[\w.]*(Error|Exception|Exit|Interrupt|Failure)\b")
 _ERROR = re.compile(

@@ -81,6 +81,9 @@ def test_entry_program_can_be_executed(record: Record) -> None:
                 observed=fault,
                 fix=f"RUN chmod +x {program.file.path} in the Dockerfile"
                 if "execute bit" in fault
+                else f"RUN sed -i 's/\\r$//' {program.file.path}: it has Windows line ends (*.sh text eol=lf in "
+                ".gitattributes keeps them out)"
+                if "\r" in program.interpreter or "\\r" in program.first_line
                 else f"begin {program.file.path} with a line that names an interpreter of the image, "
                 "such as #!/usr/bin/env python3",
                 because=f"its first line is {program.first_line!r}" if program.first_line else "",
