@@ -5,18 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sm_contract.declaration import Declaration
+from sm_contract.declaration import Channel, Declaration
 from sm_contract.record import Candidate, RequestFacts
 from sm_contract.resources import resource
-
-
-@dataclass(frozen=True, kw_only=True)
-class Channel:
-    """One input channel: a local file or folder, and what the job says of it."""
-
-    path: Path
-    content_type: str | None = None
-    required: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,10 +61,7 @@ def given(declaration: Declaration | None) -> Given:
     if declaration is None:
         return Given(declared=(), roles=None, channels=_sample_channels(), requests=_sample_requests())
     training, inference = declaration.training, declaration.inference
-    channels = {
-        name: Channel(path=channel.path, content_type=channel.content_type, required=channel.required)
-        for name, channel in (training.channels if training else {}).items()
-    }
+    channels = dict(training.channels) if training else {}
     requests = tuple(
         Request(body=request.body.read_bytes(), content_type=request.content_type, accept=request.accept or "")
         for request in (inference.requests if inference else ())

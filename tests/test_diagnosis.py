@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from sm_contract import changes
-from sm_contract.candidate import Channel, Given
+from sm_contract.candidate import Given
+from sm_contract.declaration import Channel
 from sm_contract.platform.limits import Limits
 from sm_contract.record import FileFact, ImageFacts, Life, Listener, LogLine, ModelFacts, Ping, TrainingResult, TreeFile
 from sm_contract.scenarios.diagnosis import late, serving_follow_ups, training_follow_ups
