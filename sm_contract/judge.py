@@ -150,7 +150,7 @@ class Judge:
             text = f"needs an {self.record.image.architecture} engine: times under emulation prove nothing"
             return self._said(requirement, Verdict.NOT_TESTABLE, f"{text} ({violation.observed})", violation.evidence)
         missing = [kind for kind in requirement.excused_without if not self._given(kind)]
-        if missing:
+        if missing and not violation.certain:
             wanted = " and ".join(WHERE_DECLARED[kind] for kind in missing)
             text = f"declare {wanted}: with sample data of ours, {violation.observed}"
             return self._said(requirement, Verdict.NOT_TESTABLE, text, violation.evidence)

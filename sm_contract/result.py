@@ -45,6 +45,7 @@ class Gap:
     id: str  # empty for the role itself
     kind: str  # "not testable", "blocked", "not judged", FILTERED, NOT_REACHED, NOT_BUILT, DECLARE_ROLES
     reason: str = ""
+    blocked_by: str = ""  # the broken requirement that hides it, of a kind that is "blocked"
     accepted: bool = False  # named in the declaration's accept_not_testable
 
 
@@ -245,7 +246,7 @@ def exit_status(
         Exit.ENGINE: engine_lost,
         Exit.FAULT: fault or any(result.not_judged and not result.incomplete for result in results),
         Exit.BROKEN: any(result.failures or result.waiver_problems for result in results),
-        Exit.PARTIAL: any(not result.partial_ok and _open(result) for result in results),
+        Exit.PARTIAL: any(_open(result) for result in results),
         Exit.NOTHING_JUDGED: not any(result.judged for result in results),
     }
     return decide([status for status, true in holds.items() if true])
@@ -287,7 +288,13 @@ def _fails(judgement: Judgement, strict: bool) -> bool:
 
 
 def _open(result: ImageResult) -> bool:
-    return bool(result.incomplete) or any(role.open_gaps for role in result.roles)
+    """Whether a gap is left that nobody accepts.
+
+    ``--sm-partial ok`` accepts what could not be looked at. It does not accept what a broken requirement hides,
+    though that one only warns (a program that cannot even be started), nor a run that did not come to its end.
+    """
+    gaps = [gap for role in result.roles for gap in role.open_gaps]
+    return bool(result.incomplete) or any(not result.partial_ok or gap.blocked_by for gap in gaps)
 
 
 def _gap(
@@ -309,6 +316,7 @@ def _gap(
         id=judgement.id,
         kind=judgement.verdict.value,
         reason=judgement.reason,
+        blocked_by=judgement.blocked_by,
         accepted=judgement.verdict is Verdict.NOT_TESTABLE and judgement.id in accepted,
     )
 

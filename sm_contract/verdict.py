@@ -43,7 +43,8 @@ class Violation(Finding):
 
     ``expected``, ``observed`` and ``fix`` are sentences for a tired engineer; ``because`` names the
     cause where the record shows it; ``evidence`` holds the observations (record objects or strings)
-    the finding rests on.
+    the finding rests on. ``certain`` says that no data of the owner's could excuse it, whatever else the
+    requirement's violations rest on.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Violation(Finding):
         fix: str,
         because: str = "",
         evidence: Sequence[object] = (),
+        certain: bool = False,
     ) -> None:
         for name, text in (("expected", expected), ("observed", observed), ("fix", fix)):
             if not text.strip():
@@ -62,6 +64,7 @@ class Violation(Finding):
         self.expected = expected
         self.observed = observed
         self.fix = fix
+        self.certain = certain
         self.because = because
         self.evidence = tuple(evidence)
 

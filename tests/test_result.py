@@ -41,6 +41,7 @@ def test_each_role_has_its_conclusion(case: str, training: str, inference: str, 
 
 
 BLOCKED = judged("SM-INFER-PING-02", Verdict.BLOCKED, reason="rests on SM-INFER-PING-01, which is broken")
+HIDDEN = replace(BLOCKED, blocked_by="SM-IMAGE-SCRIPT-01")
 HINT = judged("SM-INFER-PING-05", Verdict.NOT_TESTABLE, reason="needs what is not here")
 REGISTRY = judged("SM-IMAGE-MANIFEST-01", Verdict.NOT_TESTABLE, reason="needs a registry")
 BROKEN_IMAGE = judged("SM-IMAGE-ARCH-01", Verdict.FAILED, expected="amd64", observed="arm64", fix="build for amd64")
@@ -177,7 +178,7 @@ def test_shortened_waits_are_gathered() -> None:
         ({"waiver_problems": ["expired"]}, {"fault": True}, Exit.FAULT),
         ({"waiver_problems": ["expired"], "incomplete": "cut short"}, {}, Exit.BROKEN),
         ({"incomplete": "cut short"}, {}, Exit.PARTIAL),
-        ({"incomplete": "cut short", "partial_ok": True}, {}, Exit.CONFORMANT),
+        ({"incomplete": "cut short", "partial_ok": True}, {}, Exit.PARTIAL),
     ],
 )
 def test_of_several_exit_statuses_the_first_of_the_table_holds(options, flags, status: Exit) -> None:
@@ -191,6 +192,7 @@ def test_of_several_exit_statuses_the_first_of_the_table_holds(options, flags, s
         ([UNSEEN], {}, Exit.PARTIAL),
         ([UNSEEN], {"partial_ok": True}, Exit.NOTHING_JUDGED),  # never 0 where nothing was judged
         ([UNSEEN, judged("SM-INFER-PING-01")], {"partial_ok": True}, Exit.CONFORMANT),
+        ([HIDDEN, judged("SM-INFER-PING-01")], {"partial_ok": True}, Exit.PARTIAL),  # by what only warns
         ([UNSEEN, judged("SM-INFER-PING-01")], {"accept_not_testable": [UNSEEN.id]}, Exit.CONFORMANT),
         ([BLOCKED, judged("SM-INFER-PING-01")], {"accept_not_testable": [BLOCKED.id]}, Exit.PARTIAL),
         ([replace(UNSEEN, verdict=Verdict.NOT_JUDGED)], {}, Exit.FAULT),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from sm_contract.contract.reading import NO_CREDENTIALS, crash_line, first_line, trained_well
-from sm_contract.record import Life
+from sm_contract.record import TRAINING, Life
 
 
 def start_failed(life: Life) -> bool:
@@ -25,6 +25,13 @@ def wrong_code(life: Life) -> bool:
         and (life.result is None or life.result.failure is None)
         and crash_line(life) is None
     )
+
+
+def failed_with_zero(life: Life) -> str:
+    """What a training wrote as its failure before it ended with 0 and left no model; "" if it did no such thing."""
+    if life.role != TRAINING or not life.trained or life.saved or life.result is None:
+        return ""
+    return " ".join((life.result.failure or "").split())
 
 
 def wants_credentials(bad: list[Life]) -> bool:

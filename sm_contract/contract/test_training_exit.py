@@ -5,6 +5,7 @@ from __future__ import annotations
 from sm_contract import changes
 from sm_contract.contract import roots
 from sm_contract.contract.causes import STARTS, good, guilty, why_not
+from sm_contract.contract.ends import failed_with_zero
 from sm_contract.contract.provided import accepted
 from sm_contract.contract.reading import found, telling
 from sm_contract.requirements import requirement
@@ -62,6 +63,16 @@ def test_a_bad_hyperparameter_fails_the_job(training: Training) -> None:
 )
 def test_unusable_data_fails_the_job(training: Training) -> None:
     """Unusable data is signalled by a non-zero exit code."""
+    for one in training.lives.values():
+        if admitted := failed_with_zero(one):
+            raise Violation(
+                expected="a non-zero exit code beside a failure description",
+                observed=f"{found(one)}, with no model and /opt/ml/output/failure saying {admitted[:120]!r}",
+                fix="after writing /opt/ml/output/failure end the program with sys.exit(1): the job counts as "
+                "Completed otherwise, and nobody reads the file",
+                evidence=[one],
+                certain=True,
+            )
     life = accepted(training, "train.bad_data")
     if life is not None:
         raise Violation(
@@ -88,10 +99,12 @@ def test_the_exit_code_passes_every_wrapper(training: Training) -> None:
         needs = "a run that is not filtered" if inside else "root on a local Linux engine"
         raise NotTestable(f"needs {needs}, to kill a process of the container from outside")
     life = training.life("train.killed_child")
+    if life.kill is None:  # it does not wait for pipes to be filled
+        life = training.lives.get(f"{life.name}+{changes.GOOD_DATA}", life)
     if life.kill is None:
         raise NotTestable(
-            'accept_not_testable = ["SM-TRAIN-FAIL-08"], or let the trainer wait for its data: named pipes in place of '
-            f"the channel files are to hold it, and it ended before a child of it could be killed: {found(life)}",
+            'accept_not_testable = ["SM-TRAIN-FAIL-08"], or declare hyperparameters that make the training last some '
+            f"seconds: it ended before a child of it could be killed: {found(life)}",
             evidence=[life],
         )
     if life.kill.depth == 0:
@@ -99,6 +112,13 @@ def test_the_exit_code_passes_every_wrapper(training: Training) -> None:
     if life.ended == "itself" and life.exit_code != 0:
         return
     victim = life.kill.victim[:100]
+    if life.change == changes.GOOD_DATA and life.trained and life.saved:
+        raise NotTestable(
+            'accept_not_testable = ["SM-TRAIN-FAIL-08"], or let the trainer read its channel files without looking at '
+            f"their kind, so that named pipes hold it: {victim} was killed midway, and the model was saved all the "
+            "same, so it was a helper of the training or was started again",
+            evidence=[life],
+        )
     raise Violation(
         expected=f"a container that ends with a non-zero exit code after its trainer ({victim}) was killed",
         observed=f"killed at {life.kill.at:.1f} s by SIGKILL, and {found(life)}",

@@ -36,6 +36,7 @@ from sm_contract.scenarios.setup import (
 )
 from sm_contract.scenarios.train import train
 
+FIRST_TRAININGS = ("train.full", "train.bare")
 CODE = "/opt/ml/code"  # a convention of the toolkits that survives in practice
 
 
@@ -140,7 +141,10 @@ class Plan:
             one(replace(setup, channels=tuple(name for name in setup.channels if name != first)))
 
         def killed_child() -> None:
-            one(replace(train_provided(self.given, "train.killed_child"), data="pipes", kill_child=True))
+            setup = replace(train_provided(self.given, "train.killed_child"), data="pipes", kill_child=True)
+            if one(setup).kill is None:  # it would not wait for pipes to be filled
+                midway = max(self.lives[name].seconds for name in FIRST_TRAININGS if name in self.lives) / 2
+                one(replace(vary(setup, changes.GOOD_DATA, self.given), kill_after=midway))
 
         def hidden() -> None:
             good = self._good("train.bare", "train.full")

@@ -65,6 +65,7 @@ class Setup:
     wrong_case: bool = False
     data: str = "good"  # "good", "random", "pipes"
     kill_child: bool = False
+    kill_after: float | None = None  # seconds, of a child that does not wait for its data; None: once all stand still
     writable: bool = False  # the model and output folders for every user
     # of a server
     model: str = "given"  # "given", "empty", "used", "file"
@@ -160,6 +161,7 @@ def vary(setup: Setup, change: str, given: Given, hidden: tuple[str, ...] = ()) 
         changes.OWN_COMMAND: {"own_command": True},
         changes.HIDDEN: {"hide": hidden},
         changes.TRAINED_CONTAINER: {},
+        changes.GOOD_DATA: {"data": "good"},
     }
     name = f"{setup.name}+{change}"
     return replace(setup, name=name, base=setup.name, change=change, **changed[change])  # type: ignore[arg-type]

@@ -165,22 +165,30 @@ def _serves(watch: Watch) -> bool:
 
 
 def _kill_child(watch: Watch) -> Kill | None:
-    """Kill the biggest descendant of the first process, once the tree has stopped changing."""
+    """Kill the biggest descendant of the first process: once the tree stands still, or midway through the work."""
     inside = watch.stage.engine.inside
     assert inside is not None  # the planner leaves this run out otherwise
     before: set[int] = set()
     until = time.monotonic() + PATIENCE_FOR_CHILD
     settled = 0
     children: list[Process] = []
-    for _ in watch.wait(until, "a child process to kill", pace=0.1):
+    after = watch.setup.kill_after
+    pace = 0.1 if after is None else 0.02
+    seen = False
+    for _ in watch.wait(until + (after or 0.0), "a child process to kill", pace=pace):
         children = [process for process in inside.processes(watch.container) if process.depth > 0]
         pids = {process.pid for process in children}
+        seen = seen or bool(children)
+        if after is not None:
+            if children and watch.now() >= after:
+                break
+            continue
         settled = settled + 1 if pids == before else 0
         before = pids
         if settled >= 8 and (children or watch.now() > PATIENCE_FOR_CHILD / 3):
             break
     if watch.container.exited.is_set():
-        return None
+        return None if seen or after is None else Kill(at=watch.now(), victim="", depth=0)
     if not children:
         watch.end_by_force("no child")
         return Kill(at=watch.now(), victim="", depth=0)

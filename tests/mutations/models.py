@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from good_record import MODEL, answer, brief, served, unhealthy
+from good_record import LAST, MODEL, answer, brief, served, unhealthy
 
 from mutations import (
     Change,
@@ -23,12 +23,13 @@ from mutations import (
     then,
 )
 from sm_contract import changes
-from sm_contract.record import Life, Listener, ModelFacts, Ping, TreeFile
+from sm_contract.record import Event, Life, Listener, LogLine, ModelFacts, Ping, TreeFile
 
 READ_ONLY = "OSError: [Errno 30] Read-only file system: '/opt/ml/model/cache.bin'"
 ARCHIVE = {"source": "declared archive", "path": "/data/model.tar.gz", "name": "model.tar.gz", "magic": "gzip"}
 LINK = TreeFile(path="latest", kind="symlink", target="v3")
-FAR = Listener(address="0.0.0.0", port=8080, pid_one=False, catches_sigterm=False, ignores_sigterm=False)
+FAR = Listener(address="0.0.0.0", port=8080, pid_one=False, catches_sigterm=False, ignores_sigterm=False, pids=(77,))
+HANDLING = replace(FAR, catches_sigterm=True)
 
 
 def _archive(**facts: object) -> Change:
@@ -55,6 +56,24 @@ def _killed(*listeners: Listener) -> Change:
             one, ended="killed", exit_code=137, stop=replace(one.stop, killed=True, seconds=30.0, listeners=listeners)
         )
     )
+
+
+def _told() -> Change:
+    """The signal sent to the listener itself ends it at once, though it was there all the while after the first."""
+    return then(
+        _killed(HANDLING),
+        servers(
+            lambda one: replace(
+                one,
+                stop=replace(one.stop, ended_when_told=True),
+                events=(*one.events, Event(at=LAST + 30, what="SIGTERM to the listener itself")),
+            )
+        ),
+    )
+
+
+def _draining(one: Life) -> Life:
+    return replace(one, log=(*one.log, LogLine(at=LAST + 0.2, stream="stderr", text="SIGTERM, 3 requests to drain")))
 
 
 BREAKS = {
@@ -114,6 +133,7 @@ BREAKS = {
     ],
     "SM-INFER-STOP-01": [
         Mutation("a wrapper without exec", _killed(FAR)),
+        Mutation("a handler that was never called", _told()),
         Mutation("with a worker that knows the signal", _killed(FAR, replace(FAR, catches_sigterm=True))),
     ],
 }
@@ -159,6 +179,8 @@ KEEPS = {
         Mutation("a first process without handler", _killed(replace(FAR, pid_one=True))),
         Mutation("ignores it", _killed(replace(FAR, ignores_sigterm=True))),
         Mutation("the listener is gone, a wrapper stays", _killed()),
+        Mutation("drains for a minute, and a second signal ends it", then(_told(), servers(_draining))),
+        Mutation("a handler for the first signal only", then(_killed(FAR), servers(fields(listeners=(HANDLING,))))),
         Mutation("29 s", servers(lambda one: replace(one, stop=replace(one.stop, seconds=29.0)))),
     ],
 }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
-from good_record import MODEL, lines, trained
+from good_record import MODEL, fail, lines, trained
 
 from mutations import (
+    Change,
     Mutation,
     candidate,
     crashing,
@@ -29,6 +31,10 @@ from sm_contract.record import Kill, Life, TrainingResult, TreeFile
 ACCEPTED = fields(exit_code=0, log=lines("ERROR bad input, ignored", "done"), result=trained("x").result)
 
 
+ADMITTED = TrainingResult(status="Completed", failure="channel training: no row could be read")
+LOST = TrainingResult(status="Completed")
+
+
 def _left(**trees: tuple[TreeFile, ...]) -> object:
     return lambda one: replace(one, result=TrainingResult(status="Completed", **trees))
 
@@ -40,6 +46,18 @@ def _code(code: int, *log: str) -> object:
         return replace(one, exit_code=code, result=replace(one.result, status="Failed"), log=lines(*log) or one.log)
 
     return change
+
+
+def _midway(outcome: Callable[[Life], Life]) -> Change:
+    """Pipes are refused at once; a child is killed while it works on good data."""
+    return then(
+        life("train.killed_child", fields(exit_code=1, kill=None)),
+        follow_up(
+            "train.killed_child",
+            changes.GOOD_DATA,
+            lambda one: outcome(fail(replace(one, kill=Kill(at=0.7, victim="python3 trainer.py", depth=1)), 137)),
+        ),
+    )
 
 
 BREAKS = {
@@ -92,10 +110,12 @@ BREAKS = {
     ],
     "SM-TRAIN-FAIL-03": [
         Mutation("files that cannot be read are left out", life("train.bad_data", ACCEPTED)),
+        Mutation("says so, and ends with 0", life("train.bad_data", fields(exit_code=0, result=ADMITTED))),
         Mutation("and an empty channel, too", lives(("train.bad_data", "train.missing_channel"), ACCEPTED)),
     ],
     "SM-TRAIN-FAIL-08": [
         Mutation("a wrapper that ends with 0", life("train.killed_child", ACCEPTED)),
+        Mutation("data that is not waited for, killed midway", _midway(fields(exit_code=0, result=LOST))),
         Mutation("a supervisor that starts it again", life("train.killed_child", fields(ended="limit", seconds=32.0))),
     ],
 }
@@ -120,6 +140,7 @@ KEEPS = {
     "SM-TRAIN-FAIL-03": [Mutation("code 2, no word", life("train.bad_data", fields(exit_code=2, log=())))],
     "SM-TRAIN-FAIL-08": [
         Mutation("code 1 instead of 137", life("train.killed_child", fields(exit_code=1))),
+        Mutation("data that is not waited for", _midway(fields())),
         Mutation("deeper down", life("train.killed_child", fields(kill=Kill(at=0.9, victim="python3 -u x", depth=3)))),
     ],
 }
