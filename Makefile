@@ -1,5 +1,5 @@
 # From a bare Debian machine: `make demo` judges the reference image, `make test` passes the project's tests.
-.PHONY: demo test lint setup
+.PHONY: demo test matrix lint setup
 PYTHON := .venv/bin/python
 
 demo: setup
@@ -7,6 +7,10 @@ demo: setup
 
 test: lint
 	@$(PYTHON) -m pytest tests
+
+# every fault and every good image, each requirement's proof, as docs/matrix.md; RUNS=3 looks for verdicts that flip
+matrix: setup
+	@PYTHONPATH=.:tests $(PYTHON) tests/matrix.py --runs $(or $(RUNS),1)
 
 lint: setup
 	@$(PYTHON) -m ruff check .

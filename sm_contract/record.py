@@ -7,6 +7,7 @@ A life's name is its run ("train.full"), for a follow-up the run it varies and w
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 TRAINING = "training"
@@ -253,6 +254,15 @@ class Life:
             # any program may end with 0 when it is given no word: only a model shows that it trained
             return self.trained and (self.saved or bool(self.command))
         return self.served
+
+    @property
+    def answered(self) -> bool:
+        """A server answered the first request with 2xx."""
+        return any(one.ok for one in self.invocations if one.name == "plain" and one.request == 0)
+
+    def fine(self, beside: Iterable[Life]) -> bool:
+        """It went well, and the server did not refuse the request that it answered in one of the lives beside it."""
+        return self.good and (self.answered or not any(one.answered for one in beside))
 
     def log_text(self) -> str:
         return "\n".join(line.text for line in self.log)

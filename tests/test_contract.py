@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -27,6 +26,7 @@ from mutations import (
     then,
     trainings,
 )
+from mutations.tables import BREAKS, KEEPS
 from mutations.texts import TEXTS
 
 import sm_contract.contract
@@ -37,7 +37,6 @@ from sm_contract.record import INFERENCE, TRAINING, ModelFacts, Ping, Record, Ro
 from sm_contract.requirements import registry
 from sm_contract.verdict import Judgement, Verdict
 
-CHAPTERS = ("images", "privileges", "training", "training_end", "serving", "invocations", "models")
 OTHERS = {
     "SM-PRIV-PRIVILEGED-01",
     "SM-PRIV-CAPABILITY-01",
@@ -52,15 +51,6 @@ OTHERS = {
 ABOUT_A_SUPPLIED_MODEL = ("SM-INFER-MODEL-03", "SM-INFER-MODEL-04", "SM-INFER-MODEL-05", "SM-INFER-MODEL-06")
 
 sm_contract.contract.load()
-
-
-def _table(name: str) -> dict[str, list[Mutation]]:
-    return {
-        id: rows for chapter in CHAPTERS for id, rows in getattr(import_module(f"mutations.{chapter}"), name).items()
-    }
-
-
-BREAKS, KEEPS = _table("BREAKS"), _table("KEEPS")
 
 
 def _cases(table: dict[str, list[Mutation]]) -> list[object]:

@@ -125,6 +125,12 @@ def good(view: RoleView) -> list[Life]:
     return [life for life in firsts(view) if life.good or works(life)]
 
 
+def unwell(view: RoleView) -> list[Life]:
+    """Those of the first runs that went wrong; or in which a server refused what it answered in the other."""
+    lives = firsts(view)
+    return [life for life in lives if not life.fine(lives)]
+
+
 def ready(serving: Serving) -> list[Life]:
     """Those of the first runs in which the server became healthy, whatever it answered later."""
     return [life for life in firsts(serving) if life.ready_at is not None]
@@ -138,8 +144,9 @@ def flips(view: RoleView) -> Iterator[Flip]:
             continue
         if before.hit_limits or after.hit_limits or before.ended not in _ENDS or after.ended not in _ENDS:
             continue
-        if after.good != before.good:
-            yield Flip(after.change, before, after) if after.good else Flip(after.change, after, before)
+        well = after.fine(firsts(view))
+        if well != before.fine(firsts(view)):
+            yield Flip(after.change, before, after) if well else Flip(after.change, after, before)
 
 
 def flipped(view: RoleView, *names: str) -> Flip | None:
@@ -153,7 +160,7 @@ def flipped(view: RoleView, *names: str) -> Flip | None:
 def cause(view: RoleView) -> str:  # noqa: PLR0911  # a decision list reads best as one
     """The id of the requirement that explains why a first run did not go well; "" if all did or nothing shows it."""
     lives = firsts(view)
-    bad = [life for life in lives if not life.good and not life.hit_limits]
+    bad = [life for life in unwell(view) if not life.hit_limits]
     if not bad:
         return ""
     if isinstance(view, Serving):
@@ -233,7 +240,7 @@ def network_cause(view: Serving, flip: Flip) -> str:
     if flip.bad.ready_at is None:
         slow = flip.change == changes.ISOLATED and any(life.ready_at is not None for life in unplugged)
         return "SM-OFFLINE-DROP-01" if slow else "SM-INFER-ISO-01"
-    slow = flip.change == changes.ISOLATED and any(life.good for life in unplugged)
+    slow = flip.change == changes.ISOLATED and any(life.fine(firsts(view)) for life in unplugged)
     return "SM-OFFLINE-DROP-01" if slow else "SM-OFFLINE-INVOKE-01"
 
 
@@ -282,7 +289,7 @@ def guilty(view: RoleView, id: str) -> Life | None:
     """
     if cause(view) != id:
         return None
-    life = next(life for life in firsts(view) if not life.good and not life.hit_limits)
+    life = next(life for life in unwell(view) if not life.hit_limits)
     if excuse := _excuse(view, id, life):
         raise excuse
     return life
@@ -292,7 +299,7 @@ def why_not(view: RoleView, run: str = "") -> NoReturn:
     """Raise what stands in the way of seeing something: the cause, a limit of ours, or what was not run."""
     if view.record.unstartable:
         raise NotTestable(view.record.unstartable)
-    bad = [life for life in firsts(view) if not life.good]
+    bad = unwell(view)
     if id := cause(view):
         life = next(life for life in bad if not life.hit_limits)
         raise _excuse(view, id, life) or Blocked(id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from sm_contract.contract.causes import cause, ready, refused, why_not
-from sm_contract.contract.readiness import answered
 from sm_contract.record import Life
 from sm_contract.views import Serving
 
@@ -16,13 +15,13 @@ def lived(serving: Serving) -> list[Life]:
     lives = ready(serving)
     if not lives:
         why_not(serving, "serve.bare")
-    return sorted(lives, key=lambda life: not answered(life))
+    return sorted(lives, key=lambda life: not life.answered)
 
 
 def answering(serving: Serving) -> Life:
     """A life in which request 0 was answered with 2xx; raises what stands in the way if there is none."""
     life = lived(serving)[0]
-    if answered(life):
+    if life.answered:
         return life
     if not life.good and cause(serving):
         why_not(serving)

@@ -85,12 +85,6 @@ def sent(life: Life, name: str, request: int = 0) -> Invocation | None:
     return next((one for one in life.invocations if one.name == name and one.request == request), None)
 
 
-def answered(life: Life) -> bool:
-    """Whether request 0 was answered with 2xx."""
-    one = plain(life)
-    return one is not None and one.ok
-
-
 def works(life: Life) -> bool:
     """Whether a server was healthy, lived until it was stopped, and answered some request with 2xx."""
     stopped = life.ready_at is not None and life.ended in ("stopped", "killed")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sm_contract import changes
 from sm_contract.contract import roots
-from sm_contract.contract.causes import STARTS, accused, cause, claimed, firsts, flipped, good, why_not
+from sm_contract.contract.causes import STARTS, accused, cause, claimed, firsts, flipped, good, unwell, why_not
 from sm_contract.contract.ends import start_failed
 from sm_contract.contract.programs import (
     MOUNTED,
@@ -188,7 +188,7 @@ def test_entry_program_takes_the_word(record: Record) -> None:
     """The entry program accepts or consumes the word `train` or `serve`."""
     view = accused(record, "SM-IMAGE-ARGUMENT-01")
     if view:
-        life = next(life for life in firsts(view) if not life.good)
+        life = unwell(view)[0]
         line = first_line(life, USAGE)
         raise Violation(
             expected=f"an entry program that takes {word(life)} as its argument",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sm_contract.contract import roots
 from sm_contract.contract.causes import STARTS, cause, refused, why_not
 from sm_contract.contract.invoking import answering, lived
-from sm_contract.contract.readiness import NO_ROUTE, WANTS_A_KEY, answered, plain, refusal, sent
+from sm_contract.contract.readiness import NO_ROUTE, WANTS_A_KEY, plain, refusal, sent
 from sm_contract.contract.reading import limit, outcome, telling, within
 from sm_contract.contract.timing import confirmed
 from sm_contract.record import Invocation, Life
@@ -84,7 +84,7 @@ def test_unknown_headers_are_ignored(serving: Serving) -> None:
     answering(serving)
     names = ["extra headers", "all headers"]
     compared = False
-    for life in (life for life in lived(serving) if answered(life)):
+    for life in (life for life in lived(serving) if life.answered):
         reference = plain(life)
         assert reference is not None
         attributes = sent(life, "custom attributes")
@@ -109,7 +109,7 @@ def test_unknown_headers_are_ignored(serving: Serving) -> None:
 def test_no_other_header_is_needed(serving: Serving) -> None:
     """No request header is needed other than those of InvokeEndpoint."""
     life = lived(serving)[0]
-    if answered(life):
+    if life.answered:
         return
     if not life.good and cause(serving):
         why_not(serving)
@@ -164,7 +164,7 @@ def test_every_declared_format_is_taken(serving: Serving) -> None:
 def test_any_custom_attributes_are_tolerated(serving: Serving) -> None:
     """Any X-Amzn-SageMaker-Custom-Attributes of up to 1024 visible ASCII characters is tolerated."""
     answering(serving)
-    tried = [(life, one) for life in lived(serving) if answered(life) and (one := sent(life, "custom attributes"))]
+    tried = [(life, one) for life in lived(serving) if life.answered and (one := sent(life, "custom attributes"))]
     for life, one in tried:
         if not one.ok:
             raise Violation(

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from sm_contract import changes
 from sm_contract.contract import roots
-from sm_contract.contract.causes import STARTS, Flip, accused, cause, claimed, firsts, flipped, good, ready, why_not
+from sm_contract.contract.causes import (
+    STARTS,
+    Flip,
+    accused,
+    cause,
+    claimed,
+    firsts,
+    flipped,
+    good,
+    ready,
+    unwell,
+    why_not,
+)
 from sm_contract.contract.invoking import answering
-from sm_contract.contract.readiness import answered, plain
+from sm_contract.contract.readiness import plain
 from sm_contract.contract.reading import NO_CREDENTIALS, first_line, found, outcome, says, telling, within
 from sm_contract.record import TRAINING, Invocation, Life, Record
 from sm_contract.requirements import requirement
@@ -27,7 +39,7 @@ def test_needs_no_credentials(record: Record) -> None:
     """No AWS credentials are needed at run time."""
     view = accused(record, CREDENTIALS)
     if view is not None:
-        life = next(life for life in firsts(view) if not life.good)
+        life = unwell(view)[0]
         line = first_line(life, NO_CREDENTIALS)
         flip = flipped(view, changes.CREDENTIALS)
         raise Violation(
@@ -129,7 +141,7 @@ def test_answers_without_network(serving: Serving) -> None:
                 raise _differs(one, there, f"another body without a way out: {one.body_head[:80]!r}", "")
     if not any(plain(life, 0) is not None for life in offline):
         why_not(serving, "serve.full")
-    if not any(answered(life) for life in offline):
+    if not any(life.answered for life in offline):
         raise NotTestable("no run without a way out was answered with 2xx, nor shown to fail for want of a network")
 
 

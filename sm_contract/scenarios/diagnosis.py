@@ -77,11 +77,12 @@ def serving_follow_ups(  # noqa: PLR0911  # a decision list reads best as one
     full: Life, bare: Life, given: Given, image: ImageFacts, model: ModelFacts
 ) -> list[str]:
     """Changes of the bare life of the server, in the order to try."""
-    if full.good and bare.good:
+    full_well, bare_well = full.fine([bare]), bare.fine([full])
+    if full_well and bare_well:
         return []
     hardships = [changes.ISOLATED, changes.READ_ONLY_MODEL, changes.HOST_NAME, changes.ENVIRONMENT]
-    if full.good != bare.good:
-        return hardships if bare.good else hardships[::-1]
+    if full_well != bare_well:
+        return hardships if bare_well else hardships[::-1]
     if model.source == "trained" and not any(file.kind == "file" for file in model.members):
         return []  # there is no model to serve, and that is the cause
     trained = [changes.TRAINED_CONTAINER] if model.source == "trained" else []

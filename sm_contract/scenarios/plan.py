@@ -200,7 +200,8 @@ class Plan:
                 follow_up = self._served_where_trained(stage, one, bare)
             else:
                 follow_up = one(replace(vary(bare, change, self.given), thorough=False))
-            if follow_up is not None and follow_up.good != bare_life.good:
+            firsts = (full_life, bare_life)
+            if follow_up is not None and follow_up.fine(firsts) != bare_life.fine(firsts):
                 if change == changes.ISOLATED:
                     one(replace(vary(bare, changes.NO_NETWORK, self.given), thorough=False))
                 break
@@ -212,7 +213,8 @@ class Plan:
         def again() -> None:
             setup = replace(serve_bare(self.given, "serve.again"), network="none", model="used")
             life = one(setup, used)
-            if not life.good and self.lives["serve.bare"].good:
+            bare_life = self.lives["serve.bare"]
+            if not life.fine([bare_life]) and bare_life.good:
                 for change in (changes.USED_MODEL, changes.NO_NETWORK):
                     varied = replace(vary(serve_bare(self.given), change, self.given), thorough=False)
                     if varied.name not in self.lives:

@@ -45,6 +45,10 @@ def _no_model() -> Change:
     return then(serve_only(), model(source="none"), drop("serve.empty"))
 
 
+def _never_healthy(one: Life) -> Life:
+    return unhealthy(one, Ping(at=470.0, seconds=0.01, status=503, connect_seconds=0.001))
+
+
 def _failing_when_invoked(one: Life) -> Life:
     bad = answer("plain", 0, 1.1, 500, "Read-only file system")
     return replace(one, invocations=(bad, replace(bad, name="usual client headers")))
@@ -79,6 +83,7 @@ def _draining(one: Life) -> Life:
 BREAKS = {
     "SM-INFER-MODEL-01": [
         Mutation("a path of the build", life("serve.empty", lambda one: brief(served(one.name)))),
+        Mutation("a path of the build, in a thorough life", life("serve.empty", lambda one: served(one.name))),
     ],
     "SM-INFER-MODEL-02": [
         Mutation(
@@ -106,6 +111,10 @@ BREAKS = {
                 follow_up("serve.bare", changes.A_MODEL_FILE),
             ),
         ),
+        Mutation(
+            "waits for a file there",
+            then(_no_model(), no_serving(_never_healthy), follow_up("serve.bare", changes.A_MODEL_FILE)),
+        ),
     ],
     "SM-INFER-MODEL-04": [
         Mutation(
@@ -122,7 +131,10 @@ BREAKS = {
         ),
         Mutation("named .tgz", _archive(name="model.tgz")),
     ],
-    "SM-INFER-MODEL-05": [Mutation("a link named latest", _archive(members=(*MODEL, LINK)))],
+    "SM-INFER-MODEL-05": [
+        Mutation("a link named latest", _archive(members=(*MODEL, LINK))),
+        Mutation("a link that leaves the model", _archive(members=(*MODEL, replace(LINK, target="../../program")))),
+    ],
     "SM-INFER-MODEL-06": [
         Mutation("300 bytes", _folder(TreeFile(path="v1/" + "w" * 300, kind="file"))),
         Mutation("300 bytes in 150 characters", _folder(TreeFile(path="ü" * 150, kind="file"))),

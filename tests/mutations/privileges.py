@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from good_record import answer, brief, served, unhealthy
+from good_record import answer, brief, lines, served, unhealthy
 
 from mutations import (
     Change,
@@ -26,7 +26,7 @@ from mutations import (
     trainings,
 )
 from sm_contract import changes
-from sm_contract.record import Life, LogLine, Ping
+from sm_contract.record import Life, LogLine, Ping, TrainingResult
 
 NO_CREDENTIALS = "botocore.exceptions.NoCredentialsError: Unable to locate credentials"
 REFUSED = Ping(at=470.0, seconds=0.001, error="refused")
@@ -38,6 +38,10 @@ def _granted(change: str, log: str) -> list[Mutation]:
         Mutation(f"{change} mends training", then(no_training(failing(log)), follow_up("train.bare", change))),
         Mutation(f"{change} mends serving", then(no_serving(crashing(log)), follow_up("serve.bare", change))),
     ]
+
+
+def _nothing_saved(one: Life) -> Life:
+    return replace(one, command=(), result=TrainingResult(status="Completed"), log=lines("offline: nothing to do"))
 
 
 def _cut_off(one: Life) -> Life:
@@ -128,6 +132,14 @@ BREAKS = {
             ),
         ),
         Mutation(
+            "refuses where packets are dropped, answers where connections fail at once",
+            then(
+                only_bare_serves(_invoked(424, "no features")),
+                follow_up("serve.bare", changes.ISOLATED, _invoked(424, "no features")),
+                _unplugged(),
+            ),
+        ),
+        Mutation(
             "slow tries in each invocation",
             then(
                 only_bare_serves(_invoked(504, "upstream timed out")),
@@ -142,6 +154,13 @@ BREAKS = {
             then(
                 only_bare_trains(failing("urllib.error.URLError: <urlopen error [Errno -3] name resolution>")),
                 follow_up("train.bare", changes.ISOLATED, failing("urllib.error.URLError: <urlopen error [Errno -3]>")),
+            ),
+        ),
+        Mutation(
+            "ends with 0 and no model where it cannot download",
+            then(
+                only_bare_trains(_nothing_saved),
+                follow_up("train.bare", changes.ISOLATED, _nothing_saved),
             ),
         ),
     ],

@@ -101,6 +101,10 @@ BREAKS = {
                 no_serving(never_started(NOT_FOUND)),
             ),
         ),
+        Mutation(
+            "only under another name",
+            then(program("serve", file=None, looked_in=("/usr/bin",)), no_serving(never_started(NOT_FOUND))),
+        ),
     ],
     "SM-INFER-RUN-03": [
         Mutation("the server in the background", no_serving(crashing("server started", code=0))),

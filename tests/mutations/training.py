@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from good_record import MODEL, fail, lines
+from good_record import MODEL, answer, fail, lines
 
 from mutations import (
     Mutation,
@@ -28,7 +28,7 @@ from mutations import (
     trainings,
 )
 from sm_contract import changes
-from sm_contract.record import FileFact, LogLine, TrainingResult, TreeFile
+from sm_contract.record import FileFact, Life, LogLine, TrainingResult, TreeFile
 
 ASSET = FileFact(path="/opt/ml/assets/vocabulary.txt", real_path="/opt/ml/assets/vocabulary.txt", kind="file", size=900)
 KEY_ERROR = "KeyError: 'epochs'"
@@ -39,6 +39,11 @@ SERVER = fields(
     log=lines("saved /opt/ml/model/model.json", "serving metrics on port 9100"),
 )
 NOT_FOUND = 'exec: "train": executable file not found in $PATH: unknown'
+
+
+def _failing_when_invoked(one: Life) -> Life:
+    bad = answer("plain", 0, 1.1, 500, "FileNotFoundError: '/opt/program/labels.json'")
+    return replace(one, invocations=(bad, replace(bad, name="usual client headers")))
 
 
 BREAKS = {
@@ -72,12 +77,26 @@ BREAKS = {
                 follow_up("train.bare", changes.HIDDEN, failing("FileNotFoundError: '/opt/ml/assets/vocabulary.txt'")),
             ),
         ),
+        Mutation(
+            "hidden, its program only hangs",
+            then(
+                image(baked=(ASSET,)),
+                follow_up("train.bare", changes.HIDDEN, fields(ended="limit", seconds=3600.0, exit_code=137)),
+            ),
+        ),
     ],
     "SM-TRAIN-FS-04": [
         Mutation(
             "encoders left in the program's folder",
             then(
                 no_serving(crashing("FileNotFoundError: '/opt/program/labels.json'")),
+                follow_up("serve.bare", changes.TRAINED_CONTAINER),
+            ),
+        ),
+        Mutation(
+            "healthy without them, and fails when it is invoked",
+            then(
+                no_serving(_failing_when_invoked),
                 follow_up("serve.bare", changes.TRAINED_CONTAINER),
             ),
         ),
@@ -98,6 +117,14 @@ BREAKS = {
             then(
                 candidate(environment={"MODEL_BUCKET": "my-models"}),
                 only_full_trains(failing("KeyError: 'MODEL_BUCKET'")),
+                follow_up("train.bare", changes.ENVIRONMENT),
+            ),
+        ),
+        Mutation(
+            "waits for a service whose address is not given",
+            then(
+                candidate(environment={"TRACKER": "localhost:9"}),
+                only_full_trains(fields(ended="limit", seconds=3600.0, exit_code=137, log=lines("no TRACKER yet"))),
                 follow_up("train.bare", changes.ENVIRONMENT),
             ),
         ),
@@ -156,6 +183,15 @@ BREAKS = {
         Mutation(
             "indexed without default",
             then(only_full_trains(failing("KeyError: 'ContentType'")), follow_up("train.bare", changes.CONTENT_TYPE)),
+        ),
+        Mutation(
+            "trains on nothing, because no channel has a type that it knows",
+            then(
+                only_full_trains(
+                    fields(result=TrainingResult(status="Completed"), log=lines("0 rows", "done"), command=())
+                ),
+                follow_up("train.bare", changes.CONTENT_TYPE),
+            ),
         ),
     ],
     "SM-TRAIN-CFG-12": [

@@ -63,12 +63,26 @@ def _midway(outcome: Callable[[Life], Life]) -> Change:
 BREAKS = {
     "SM-TRAIN-DATA-03": [
         Mutation("fits on an empty frame", life("train.missing_channel", ACCEPTED)),
+        Mutation(
+            "says so, saves nothing, and ends with 0",
+            life(
+                "train.missing_channel",
+                fields(exit_code=0, result=LOST, log=lines("no channel training: nothing to do")),
+            ),
+        ),
     ],
     "SM-TRAIN-DATA-04": [
         Mutation(
             "validation opened in any case",
             then(
                 only_full_trains(failing("FileNotFoundError: '/opt/ml/input/data/validation'")),
+                follow_up("train.bare", changes.OPTIONAL_CHANNELS),
+            ),
+        ),
+        Mutation(
+            "waits for it to appear",
+            then(
+                only_full_trains(fields(ended="limit", seconds=3600.0, exit_code=137, log=lines("waiting for data"))),
                 follow_up("train.bare", changes.OPTIONAL_CHANNELS),
             ),
         ),

@@ -1,0 +1,96 @@
+"""A candidate judged by the whole contract on a real engine, and what is wrong with what was said of it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fixtures.candidates import build
+from fixtures.faults import FAULTS
+from fixtures.faults.fault import with_limits
+from fixtures.layers import Docker
+from sm_contract.catalogue import catalogue
+
+SIDE_BY_SIDE = 2
+LONGEST = 600  # seconds for one candidate, its image built included
+UNDER_LIMITS = "reference under the limits of the faults"
+BROKEN = ("failed", "warned", "noted")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a run of the command said of one candidate."""
+
+    name: str
+    exit_code: int
+    output: str
+    verdicts: dict[str, dict[str, Any]]
+    seconds: float
+    starts: int
+
+    def ids(self, *verdicts: str) -> set[str]:
+        return {id for id, row in self.verdicts.items() if row["verdict"] in verdicts}
+
+    def problems(self) -> list[str]:
+        """What was said and should not have been, or the other way round; empty if all is as declared."""
+        return list(_of_a_fault(self) if self.name in FAULTS else _of_a_good_one(self))
+
+    def show(self) -> str:
+        return "\n".join([*self.problems(), self.output[-6000:]])
+
+
+def judge(name: str, folder: Path, docker: Docker) -> Judged:
+    """Build a candidate and give it to the command, in a folder of its own."""
+    limits = with_limits() if name == UNDER_LIMITS else ()
+    candidate = build("reference" if name == UNDER_LIMITS else name, folder / "candidate", docker)
+    work = folder / "work"
+    work.mkdir()
+    report = folder / "report"
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *candidate.arguments, *limits]
+    began = time.monotonic()
+    ran = subprocess.run(
+        [*command, f"--sm-report={report}"], cwd=work, capture_output=True, text=True, timeout=LONGEST, check=False
+    )
+    seconds = time.monotonic() - began
+    output = ran.stdout + ran.stderr
+    result = report / "result.json"
+    (image,) = json.loads(result.read_text())["images"] if result.exists() else [{}]
+    rows = {row["id"]: row for row in image.get("verdicts", [])}
+    return Judged(name, ran.returncode, output, rows, seconds, image.get("container_starts", 0))
+
+
+def _not_to_be_seen_here(run: Judged) -> set[str]:
+    """What a registry or a GPU would show, and this machine has neither."""
+    entries = catalogue()
+    return {id for id in run.ids("not testable") if {"registry", "gpu"} & set(entries[id].needs)}
+
+
+def _of_a_good_one(run: Judged) -> Iterator[str]:
+    if run.exit_code != 0:
+        yield f"{run.name}: exit status {run.exit_code}, not 0"
+    for id in sorted(set(run.verdicts) - run.ids("passed", "not applicable") - _not_to_be_seen_here(run)):
+        yield f"{run.name}: {id} is {run.verdicts[id]['verdict']}"
+
+
+def _of_a_fault(run: Judged) -> Iterator[str]:
+    breaks = set(FAULTS[run.name].breaks)
+    broken = run.ids(*BROKEN)
+    if missed := breaks - broken:
+        yield f"{run.name}: does not break {', '.join(sorted(missed))}"
+    for id in sorted(broken - breaks):
+        yield f"{run.name}: breaks {id}, too: {run.verdicts[id]['observed']}"
+    rest = set(run.verdicts) - breaks - broken - run.ids("passed", "blocked", "not applicable")
+    for id in sorted(rest - _not_to_be_seen_here(run)):
+        yield f"{run.name}: {id} is {run.verdicts[id]['verdict']}: {run.verdicts[id].get('reason', '')}"
+    for id in sorted(run.ids("blocked")):
+        if not any(cause in run.verdicts[id]["reason"] for cause in breaks):
+            yield f"{run.name}: {id} is blocked by something else: {run.verdicts[id]['reason']}"
+    expected = 1 if run.ids("failed") else 7 if run.ids("blocked") else 0
+    if run.exit_code != expected:
+        yield f"{run.name}: exit status {run.exit_code}, not {expected}"

@@ -1,0 +1,275 @@
+"""The matrix: every requirement by fault by mutation, every candidate judged by the whole contract.
+
+    make matrix            judges everything on this engine and writes docs/matrix.json and docs/matrix.md
+    make matrix RUNS=3     three whole runs, one after the other, and counts the verdicts that flipped
+
+What it judged is stamped with digests, so that a test can tell what has changed since.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import hashlib
+import inspect
+import json
+import sys
+import tempfile
+import textwrap
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from judging import SIDE_BY_SIDE, UNDER_LIMITS, Judged, judge
+from mutations.tables import BREAKS, KEEPS
+
+from fixtures.candidates import GOOD
+from fixtures.faults import FAULTS, UNBREAKABLE
+from fixtures.faults.fault import Fault
+from fixtures.layers import Docker
+from fixtures.outside import outside
+from sm_contract.catalogue import CURRENT
+from sm_contract.contract import load
+from sm_contract.requirements import Requirement, registry
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE, DATA = ROOT / "docs" / "matrix.md", ROOT / "docs" / "matrix.json"
+CANDIDATES = (*GOOD, UNDER_LIMITS, *FAULTS)
+SAMPLE = 8  # every so many of the faults are proven in an ordinary test run, whatever has changed
+
+load()
+
+
+# --- digests --------------------------------------------------------------------------------------------
+
+
+def code_digest() -> str:
+    """Of all that decides a verdict: the package, the schemas, the candidates."""
+    paths = [path for folder in ("sm_contract", "schemas", "fixtures") for path in sorted((ROOT / folder).rglob("*"))]
+    files = [path for path in paths if path.is_file() and "__pycache__" not in path.parts]
+    return _digest(f"{path.relative_to(ROOT)} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in files)
+
+
+def requirement_digest(requirement: Requirement) -> str:
+    """Of a check and what it is registered with; comments and the form of the lines do not count."""
+    source = textwrap.dedent(inspect.getsource(requirement.check))
+    return _digest([ast.dump(ast.parse(source))])
+
+
+def chapter_digest(module: str) -> str:
+    """Of a chapter's module."""
+    return _digest([Path(inspect.getfile(sys.modules[module])).read_text(encoding="utf-8")])
+
+
+def fault_digest(fault: Fault) -> str:
+    """Of what a fault changes in the reference."""
+    values = {each.name: getattr(fault, each.name) for each in fields(fault)}
+    return _digest(
+        f"{name}={inspect.getsource(value) if callable(value) else value!r}" for name, value in values.items()
+    )
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def contract() -> dict[str, Requirement]:
+    """The contract's own requirements that are built."""
+    return {id: one for id, one in registry().items() if not one.own}
+
+
+# --- what a matrix says, and what has changed since ----------------------------------------------------------
+
+
+def stamped(runs: Sequence[Sequence[Judged]], seconds: float) -> dict[str, Any]:
+    """The matrix of one or more whole runs."""
+    known = contract()
+    last = {run.name: run for run in runs[-1]}
+    return {
+        "contract": CURRENT,
+        "made": date.today().isoformat(),
+        "code": code_digest(),
+        "runs": len(runs),
+        "seconds": round(seconds),
+        "flips": flips(runs),
+        "chapters": {module: chapter_digest(module) for module in sorted({one.module for one in known.values()})},
+        "requirements": {
+            id: {
+                "digest": requirement_digest(one),
+                "level": one.entry.level,
+                "chapter": one.module.rpartition(".")[2],
+                "faults": sorted(fault.name for fault in FAULTS.values() if id in fault.breaks),
+                "breaks": [mutation.name for mutation in BREAKS.get(id, ())],
+                "keeps": [mutation.name for mutation in KEEPS.get(id, ())],
+            }
+            for id, one in known.items()
+        },
+        "candidates": {name: _seen(last[name]) for name in CANDIDATES if name in last},
+    }
+
+
+def _seen(run: Judged) -> dict[str, Any]:
+    fault = FAULTS.get(run.name)
+    return {
+        "digest": fault_digest(fault) if fault else "",
+        "broken": sorted(run.ids("failed", "warned", "noted")),
+        "passed": len(run.ids("passed")),
+        "blocked": len(run.ids("blocked")),
+        "not applicable": len(run.ids("not applicable")),
+        "not testable": sorted(run.ids("not testable")),
+        "exit": run.exit_code,
+        "starts": run.starts,
+        "seconds": round(run.seconds, 1),
+    }
+
+
+def flips(runs: Sequence[Sequence[Judged]]) -> list[str]:
+    """Each verdict that was not the same in all runs."""
+    found = []
+    for name in CANDIDATES:
+        same = [run for each in runs for run in each if run.name == name]
+        for id in sorted({id for run in same for id in run.verdicts}):
+            seen = {run.verdicts.get(id, {}).get("verdict", "missing") for run in same}
+            if len(seen) > 1:
+                found.append(f"{name}: {id} was {' and '.join(sorted(seen))}")
+    return found
+
+
+def read() -> dict[str, Any] | None:
+    """The matrix on file, if there is one."""
+    return json.loads(DATA.read_text(encoding="utf-8")) if DATA.exists() else None
+
+
+def outdated(matrix: Mapping[str, Any]) -> list[str]:
+    """The requirements that are not those the matrix speaks of, each with what differs."""
+    known, spoken_of = contract(), matrix["requirements"]
+    found = [f"{id} is not in it" for id in known if id not in spoken_of]
+    found += [f"{id} is judged no more" for id in spoken_of if id not in known]
+    return found + [
+        f"{id} was changed since"
+        for id, row in spoken_of.items()
+        if id in known and row["digest"] != requirement_digest(known[id])
+    ]
+
+
+def to_prove(matrix: Mapping[str, Any] | None) -> list[str]:
+    """The faults an ordinary test run proves: those of chapters touched since, new or changed ones, and a sample."""
+    if matrix is None:
+        return list(FAULTS)
+    known = contract()
+    touched = {module for module, digest in matrix["chapters"].items() if not _same(module, digest)}
+    touched |= {one.module for one in known.values()} - set(matrix["chapters"])
+    changed = {
+        name
+        for name, fault in FAULTS.items()
+        if matrix["candidates"].get(name, {}).get("digest") != fault_digest(fault)
+        or any(id not in known or known[id].module in touched for id in fault.breaks)
+    }
+    return [name for number, name in enumerate(FAULTS) if name in changed or number % SAMPLE == 0]
+
+
+def _same(module: str, digest: str) -> bool:
+    return module in sys.modules and chapter_digest(module) == digest
+
+
+# --- the page ---------------------------------------------------------------------------------------------
+
+
+def page(matrix: Mapping[str, Any]) -> str:
+    """The matrix as Markdown."""
+    requirements, candidates = matrix["requirements"], matrix["candidates"]
+    good = [name for name in candidates if name not in FAULTS]
+    faults = [name for name in candidates if name in FAULTS]
+    mutations = sum(len(row["breaks"]) for row in requirements.values())
+    neutral = sum(len(row["keeps"]) for row in requirements.values())
+    unflagged = [name for name in good if not candidates[name]["broken"]]
+    lines = [
+        "# The matrix",
+        "",
+        "Written by `make matrix`; do not edit. Each fault is an image, a declaration or an archive with one",
+        "violation, judged by the whole contract on a real engine. Each mutation is a change of a good record that",
+        "must flip exactly its requirement, or, a neutral one, must flip none.",
+        "",
+        f"- made {matrix['made']} of the code `{matrix['code']}`, contract {matrix['contract']}, "
+        f"{matrix['runs']} whole run(s) in {matrix['seconds'] // 60} min {matrix['seconds'] % 60:02d} s",
+        f"- {len(requirements)} requirements, {len(faults)} faults, {mutations} mutations that flip, {neutral} neutral "
+        f"ones; {len(unflagged)} of {len(good)} good images without a finding",
+        f"- verdicts that flipped between the runs: {len(matrix['flips'])}",
+        "",
+        "## Requirement by fault by mutation",
+        "",
+        "| requirement | level | faults that break it | mutations that flip it | neutral ones |",
+        "|---|---|---|---|---|",
+    ]
+    for id, row in requirements.items():
+        broken = ", ".join(f"`{name}`" for name in row["faults"]) or UNBREAKABLE.get(id, "none")
+        flipping = f"{len(row['breaks'])}: {'; '.join(row['breaks'])}" if row["breaks"] else "0"
+        keeping = f"{len(row['keeps'])}: {'; '.join(row['keeps'])}" if row["keeps"] else "0"
+        lines.append(f"| {id} | {row['level']} | {broken} | {_cell(flipping)} | {_cell(keeping)} |")
+    lines += [
+        "",
+        "## Candidate by verdict",
+        "",
+        "| candidate | broken | passed | blocked | not applicable | not testable | exit | starts | seconds |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, row in candidates.items():
+        broken = ", ".join(row["broken"]) or "nothing"
+        lines.append(
+            f"| `{name}` | {broken} | {row['passed']} | {row['blocked']} | {row['not applicable']} "
+            f"| {len(row['not testable'])} | {row['exit']} | {row['starts']} | {row['seconds']} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+# --- the run ----------------------------------------------------------------------------------------------
+
+
+def whole_run(names: Sequence[str]) -> list[Judged]:
+    """Every candidate judged, two side by side; prints each as it is done."""
+    docker = Docker()
+
+    def one(name: str) -> Judged:
+        with tempfile.TemporaryDirectory(prefix="sm-contract-matrix-") as folder:
+            found = judge(name, Path(folder), docker)
+        state = "as declared" if not found.problems() else "NOT AS DECLARED"
+        print(f"{found.seconds:6.1f} s  {name:<50} {state}", flush=True)
+        for problem in found.problems():
+            print(f"          {problem}", flush=True)
+        return found
+
+    with outside(), ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        return list(pool.map(one, names))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--runs", type=int, default=1, help="whole runs, one after the other")
+    parser.add_argument("names", nargs="*", help="only these candidates; nothing is written then")
+    given = parser.parse_args()
+    began = time.monotonic()
+    runs = [whole_run(given.names or CANDIDATES) for _ in range(given.runs)]
+    wrong = [problem for run in runs for judged in run for problem in judged.problems()]
+    turned = flips(runs)
+    for line in [*wrong, *turned]:
+        print(line, file=sys.stderr)
+    if wrong or turned or given.names:
+        return 1 if wrong or turned else 0
+    matrix = stamped(runs, time.monotonic() - began)
+    DATA.parent.mkdir(exist_ok=True)
+    DATA.write_text(json.dumps(matrix, indent=1) + "\n", encoding="utf-8")
+    PAGE.write_text(page(matrix), encoding="utf-8")
+    print(f"wrote {PAGE.relative_to(ROOT)} and {DATA.relative_to(ROOT)} in {matrix['seconds']} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

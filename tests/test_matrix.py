@@ -1,0 +1,69 @@
+"""The matrix on file speaks of the requirements as they are, and nothing is proven by halves."""
+
+from __future__ import annotations
+
+import pytest
+from judging import Judged
+from matrix import CANDIDATES, DATA, PAGE, contract, flips, outdated, page, read, stamped, to_prove
+from mutations.tables import BREAKS, KEEPS
+
+from fixtures.faults import FAULTS, UNBREAKABLE
+
+
+def made() -> dict:
+    """A matrix of what is here, with no candidate judged."""
+    return stamped([[]], 61.0) | {"candidates": {}}
+
+
+def verdict(name: str, **verdicts: str) -> Judged:
+    rows = {id.replace("_", "-"): {"verdict": said} for id, said in verdicts.items()}
+    return Judged(name, 0, "", rows, 1.0, 10)
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="no matrix was made yet: make matrix")
+def test_the_matrix_on_file_is_not_older_than_a_requirement() -> None:
+    matrix = read()
+    assert matrix is not None
+    assert outdated(matrix) == [], "run make matrix"
+    assert PAGE.read_text(encoding="utf-8") == page(matrix)
+    assert matrix["flips"] == []
+
+
+def test_a_requirement_that_was_changed_added_or_dropped_outdates_it() -> None:
+    matrix = made()
+    assert outdated(matrix) == []
+    id, other = list(contract())[:2]
+    matrix["requirements"][id]["digest"] = "of another check"
+    matrix["requirements"]["SM-GONE-01"] = matrix["requirements"].pop(other)
+    assert outdated(matrix) == [f"{other} is not in it", "SM-GONE-01 is judged no more", f"{id} was changed since"]
+
+
+def test_without_a_matrix_every_fault_is_proven_and_with_one_what_was_touched_and_a_sample() -> None:
+    assert to_prove(None) == list(FAULTS)
+    matrix = made()
+    assert to_prove(matrix) == list(FAULTS)  # none of them was judged
+    from matrix import fault_digest  # noqa: PLC0415
+
+    matrix["candidates"] = {name: {"digest": fault_digest(fault)} for name, fault in FAULTS.items()}
+    sample = to_prove(matrix)
+    assert 0 < len(sample) < len(FAULTS) / 4
+    chapter = next(iter(matrix["chapters"]))
+    matrix["chapters"][chapter] = "of other lines"
+    known = contract()
+    of_it = {name for name, fault in FAULTS.items() if any(known[id].module == chapter for id in fault.breaks)}
+    assert set(to_prove(matrix)) == set(sample) | of_it > set(sample)
+
+
+def test_a_flip_between_two_runs_is_named() -> None:
+    name = CANDIDATES[0]
+    runs = [[verdict(name, SM_A="passed", SM_B="failed")], [verdict(name, SM_A="passed", SM_B="blocked")]]
+    assert flips(runs) == [f"{name}: SM-B was blocked and failed"]
+
+
+@pytest.mark.parametrize("id", contract())
+def test_each_requirement_has_a_fault_two_mutations_and_a_neutral_one(id: str) -> None:
+    if id in UNBREAKABLE:
+        return
+    assert any(id in fault.breaks for fault in FAULTS.values()), f"{id} has no fault"
+    assert len(BREAKS.get(id, ())) >= 2, f"{id} has {len(BREAKS.get(id, ()))} mutation(s) that flip it"
+    assert KEEPS.get(id), f"{id} has no neutral mutation"
