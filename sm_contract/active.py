@@ -237,6 +237,9 @@ def _set_apart(config: pytest.Config) -> None:
     forget_filters(config)
     if hasattr(config.option, "dist"):
         config.option.dist = "no"  # one process records and judges
+    idle = config.pluginmanager.get_plugin("hypothesispytest")
+    if idle is not None:
+        config.pluginmanager.unregister(idle)  # there is no test for it, and its last word would cost a second
 
 
 def _arguments(config: pytest.Config) -> None:

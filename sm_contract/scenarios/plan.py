@@ -37,6 +37,7 @@ from sm_contract.scenarios.setup import (
 from sm_contract.scenarios.train import train
 
 FIRST_TRAININGS = ("train.full", "train.bare")
+FIRST_SERVERS = ("serve.full", "serve.bare")
 CODE = "/opt/ml/code"  # a convention of the toolkits that survives in practice
 
 
@@ -70,6 +71,7 @@ class Plan:
     _trained: Volume | None = None
     _model_known: threading.Event = field(default_factory=threading.Event)
     _volumes: ExitStack = field(default_factory=ExitStack)
+    _servers_begun: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
     def carry_out(self) -> None:
         """Run everything; raises what a strand raised, after both have ended."""
@@ -91,7 +93,9 @@ class Plan:
         finally:
             self._decide(TRAINING, self.training_image)
             self._model_known.set()
-        if self._good("train.full", "train.bare") is not None:
+        if self._good(*FIRST_TRAININGS) is not None:
+            for _ in FIRST_SERVERS:  # their lives are the longest: what is short goes beside them
+                self._servers_begun.acquire()
             self._further_trainings(stage)
 
     def _first_trainings(self, stage: Stage) -> None:
@@ -175,6 +179,7 @@ class Plan:
                 self._model_known.wait()
             self._servings(stage)
         finally:
+            self._servers_begun.release(len(FIRST_SERVERS))
             self._decide(INFERENCE, self.serving_image)
 
     def _servings(self, stage: Stage) -> None:
@@ -184,15 +189,22 @@ class Plan:
         source.fill(used)
         bare = serve_bare(self.given)
 
-        def one(setup: Setup, volume: Volume | None = None, on: Stage = stage, patience: float = math.inf) -> Life:
+        def one(
+            setup: Setup,
+            volume: Volume | None = None,
+            on: Stage = stage,
+            patience: float = math.inf,
+            begun: Callable[[], None] = lambda: None,
+        ) -> Life:
             if volume is None:
                 volume = self._volume(stage)
                 source.fill(volume)
                 if setup.model == "file":
                     stage.engine.fill(volume, stage.image, tar_stream([Member(path="model", data=b"\n")], mtime=0))
-            return self._add(serve(on, self.given, setup, volume, patience=patience))
+            return self._add(serve(on, self.given, setup, volume, patience=patience, begun=begun))
 
-        self._side_by_side([lambda: one(serve_full(self.given)), lambda: one(bare, used)])
+        begun = self._servers_begun.release
+        self._side_by_side([lambda: one(serve_full(self.given), begun=begun), lambda: one(bare, used, begun=begun)])
         full_life, bare_life = self.lives["serve.full"], self.lives["serve.bare"]
         follow_ups = serving_follow_ups(full_life, bare_life, self.given, self.serving_image, self.model)
         for change in follow_ups:

@@ -7,6 +7,7 @@ import math
 import socket
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
@@ -33,13 +34,23 @@ TOLD = 5.0  # seconds for a listener to end that gets SIGTERM itself
 SLOW_PING = 5  # times the limit: how long a late answer is waited for, to tell late from never
 
 
-def serve(stage: Stage, given: Given, setup: Setup, model: Volume, *, patience: float = math.inf) -> Life:
+def serve(
+    stage: Stage,
+    given: Given,
+    setup: Setup,
+    model: Volume,
+    *,
+    patience: float = math.inf,
+    begun: Callable[[], None] = lambda: None,
+) -> Life:
     """Run one life of the server with this model volume and return its record.
 
     ``patience`` ends the wait for health before the contract's window does, where nothing rests on the rest of it.
+    ``begun`` is called once the container is there.
     """
     mounts = [Mount(volume=model, target="/opt/ml/model", read_only=setup.read_only)]
     with watched(stage, setup, mounts, dict(setup.environment)) as watch:
+        begun()
         host = _Host(watch, given, patience)
         if watch.start():
             host.live()
