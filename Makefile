@@ -10,7 +10,7 @@ test: lint
 
 # every fault and every good image, each requirement's proof, as docs/matrix.md; RUNS=3 looks for verdicts that flip
 matrix: setup
-	@PYTHONPATH=.:tests $(PYTHON) tests/matrix.py --runs $(or $(RUNS),1)
+	@PYTHONPATH=.:tests $(PYTHON) tests/matrix.py --runs $(or $(RUNS),1) $(NAMES)
 
 lint: setup
 	@$(PYTHON) -m ruff check .

@@ -63,6 +63,18 @@ def test_it_is_typed_and_brings_what_it_needs_and_no_more(installed: Path, tmp_p
         assert _run(tmp_path, installed / "python", "-c", extra).strip() == "[]"
 
 
+def test_the_faults_are_there_or_one_line_says_where(installed: Path, tmp_path: Path) -> None:
+    command = [str(installed / "python"), "-m", "sm_contract", "list"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    if (installed.parent.parent / "source").exists():
+        assert done.returncode == 0
+        assert "breaks SM-INFER-PING-02" in done.stdout
+    else:
+        assert (done.returncode, done.stdout) == (4, "")
+        assert done.stderr.count("\n") == 1
+        assert "source tree" in done.stderr
+
+
 def _run(folder: Path, *command: object) -> str:
     done = subprocess.run([str(word) for word in command], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
