@@ -9,6 +9,7 @@ from datetime import date
 from typing import Protocol
 
 import sm_contract.contract
+from sm_contract.alone import SUFFIX
 from sm_contract.catalogue import catalogue
 from sm_contract.evidence import describe
 from sm_contract.record import INFERENCE, ROLES, TRAINING, Life, Record
@@ -186,6 +187,7 @@ class Judge:
     ) -> Judgement:
         claimed = [r for r in roles_of(requirement) if r not in self.record.roles or self.record.roles[r].claimed]
         named = [thing.name for thing in evidence if isinstance(thing, Life)]
+        runs = [name for run in requirement.runs for name in (run + SUFFIX, run)]
         return Judgement(
             id=requirement.id,
             verdict=verdict,
@@ -197,7 +199,7 @@ class Judge:
             sources=requirement.entry.sources,
             reason=reason,
             evidence=tuple(describe(thing) for thing in evidence),
-            lives=tuple(dict.fromkeys([*named, *(run for run in requirement.runs if run in self.record.lives)])),
+            lives=tuple(dict.fromkeys([*named, *(name for name in runs if name in self.record.lives)])),
         )
 
 

@@ -205,8 +205,9 @@ class Life:
     command: tuple[str, ...] = ()
     network: str = "ordinary"  # "internal", "none", "ordinary"
     seconds: float = 0.0
-    neighbours: int = 0  # containers of ours that ran at the same time, at most
-    machine_late: float = 0.0  # by how much a control of ours was late at worst, seconds
+    neighbours: int = 0  # other lives at the same time, at most
+    control: tuple[Ping, ...] | None = None  # of a life alone: pings of a server of ours beside it, from when each was
+    # due to its answer; None: there was none
     start_error: str = ""  # the engine's words, if it could not start the container
     exit_code: int | None = None
     ended: str = ""  # "itself", "stopped", "killed", "limit", "idle", "never started", "no container"

@@ -258,9 +258,10 @@ def platform(image: ImageFacts) -> str:
 
 
 def starts(record: Record) -> int:
-    """How many of the recorded lives began with a container that was started."""
+    """How many containers the recorded lives started, the control servers among them."""
     lives = record.lives.values()
-    return sum(not life.start_error and life.ended not in ("never started", "no container") for life in lives)
+    own = sum(not life.start_error and life.ended not in ("never started", "no container") for life in lives)
+    return own + sum(life.control is not None for life in lives)
 
 
 def _unknown(record: Record) -> dict[str, RoleFact]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sm_contract.alone import SUFFIX, settled
 from sm_contract.record import INFERENCE, TRAINING, Candidate, Life, ModelFacts, Record
 from sm_contract.verdict import NotTestable
 
@@ -20,8 +21,16 @@ class RoleView:
 
     @property
     def lives(self) -> dict[str, Life]:
-        """This role's lives, in the order in which they ended."""
+        """By run, the life of this role that speaks for it, in the order in which they ended."""
+        return settled(self._all)
+
+    @property
+    def _all(self) -> dict[str, Life]:
         return {name: life for name, life in self.record.lives.items() if life.role == self.role}
+
+    def measured(self, run: str) -> tuple[Life, Life | None]:
+        """The first life of a run, and the one in which it was measured again alone."""
+        return self._all[run], self._all.get(run + SUFFIX)
 
     def life(self, run: str) -> Life:
         """The life of a run. Raises NotTestable if it was not recorded, or if a limit of ours was hit in it."""

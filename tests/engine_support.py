@@ -10,11 +10,12 @@ import subprocess
 import tarfile
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import docker
+import docker as docker_py
 import pytest
 
 BUSYBOX = Path("/usr/bin/busybox")
@@ -40,8 +41,8 @@ TOOLS = (
 def client() -> Any:
     """The test's own view of the engine, skipping where there is none."""
     try:
-        return docker.APIClient(version="1.40", timeout=60)
-    except docker.errors.DockerException as error:
+        return docker_py.APIClient(version="1.40", timeout=60)
+    except docker_py.errors.DockerException as error:
         pytest.skip(f"no engine: {error}")
 
 
@@ -89,6 +90,25 @@ def import_image(api: Any, name: str, *extra: tuple[tarfile.TarInfo, bytes], cha
     """An image of busybox and ``extra``; returns its id. The caller removes ``name``."""
     api.import_image_from_data(busybox_tar(*extra), repository=name, tag="1", changes=changes)
     return str(api.inspect_image(f"{name}:1")["Id"])
+
+
+def docker(*arguments: str, given: str = "") -> str:
+    """What the docker command answers."""
+    done = subprocess.run(["docker", *arguments], input=given, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@contextlib.contextmanager
+def copy_of(image: str) -> Iterator[str]:
+    """The id of an image that is like another, and that nobody else on this engine runs."""
+    mark = uuid.uuid4().hex
+    tag = f"sm-contract-test/{mark}:1"
+    docker("build", "-q", "-t", tag, "-", given=f"FROM {image}\nLABEL sm-contract-test={mark}\n")
+    try:
+        yield docker("image", "inspect", "--format", "{{.Id}}", tag).strip()
+    finally:
+        docker("rmi", tag)
 
 
 def until(what: Callable[[], Any], seconds: float = 10.0, every: float = 0.05) -> Any:
@@ -153,7 +173,7 @@ class Dockerd:
         return False
 
     def client(self) -> Any:
-        return docker.APIClient(base_url=self.url, version="1.40", timeout=20)
+        return docker_py.APIClient(base_url=self.url, version="1.40", timeout=20)
 
     def die(self) -> None:
         self.process.kill()

@@ -141,7 +141,6 @@ def trained(name: str, conditions: tuple[str, ...] = (), network: str = "ordinar
         network=network,
         seconds=1.4,
         neighbours=1,
-        machine_late=0.004,
         exit_code=0,
         ended="itself",
         limits=LIMITS,
@@ -178,7 +177,6 @@ def served(name: str, conditions: tuple[str, ...] = (), network: str = "ordinary
         network=network,
         seconds=LAST + 0.1,
         neighbours=1,
-        machine_late=0.004,
         exit_code=0,
         ended="stopped",
         limits=LIMITS,
@@ -262,6 +260,12 @@ def answer(name: str, request: int, at: float, status: int | None = 200, body: s
         body_bytes=len(text),
         body_head=text,
     )
+
+
+def in_time(at: float = 0.0, seconds: float = 0.001) -> tuple[Ping, ...]:
+    """The pings of a control beside a life alone; one of them takes ``seconds``."""
+    pings = [Ping(at=round(n / 5, 1), seconds=0.001, status=200, connect_seconds=0.0002) for n in range(32)]
+    return tuple(replace(ping, seconds=seconds) if ping.at == at else ping for ping in pings)
 
 
 def lines(*texts: str) -> tuple[LogLine, ...]:

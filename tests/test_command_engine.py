@@ -6,14 +6,13 @@ import contextlib
 import json
 import subprocess
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 from command_support import Ran, command, interrupted
-from engine_support import client
+from engine_support import client, copy_of, docker
 
 from fixtures.candidates import build
 from sm_contract.status import Exit
@@ -47,12 +46,8 @@ QUICK = ("--sm-start-limit=60", "--sm-stop-limit=10", "--sm-train-limit=60")
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The id of a small image that trains and serves, and that nobody else on this engine runs."""
     client()
-    image = build("shell", tmp_path_factory.mktemp("shell")).image
-    mark = uuid.uuid4().hex
-    tag = f"sm-contract-test/{mark}:1"
-    docker("build", "-q", "-t", tag, "-", given=f"FROM {image}\nLABEL sm-contract-test={mark}\n")
-    yield docker("image", "inspect", "--format", "{{.Id}}", tag).strip()
-    docker("rmi", tag)
+    with copy_of(build("shell", tmp_path_factory.mktemp("shell")).image) as image:
+        yield image
 
 
 @pytest.fixture
@@ -61,12 +56,6 @@ def folder(tmp_path: Path) -> Path:
     (path / "my_tests").mkdir(parents=True)
     (path / "my_tests" / "test_team.py").write_text(dedent(OWN), encoding="utf-8")
     return path
-
-
-def docker(*arguments: str, given: str = "") -> str:
-    done = subprocess.run(["docker", *arguments], input=given, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @contextlib.contextmanager

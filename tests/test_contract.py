@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from contract_support import broken, mutated, verdicts
 from good_record import REQUESTS, answer, crashed, fail, good_record, served, trained
 from mutations import (
     MEANT_TO_FAIL,
@@ -19,6 +20,7 @@ from mutations import (
     fields,
     follow_up,
     life,
+    measured_again,
     no_serving,
     no_training,
     serve_only,
@@ -32,8 +34,7 @@ from mutations.texts import TEXTS
 import sm_contract.contract
 from sm_contract import changes
 from sm_contract.catalogue import catalogue
-from sm_contract.judge import judge
-from sm_contract.record import INFERENCE, TRAINING, ModelFacts, Ping, Record, RoleFact
+from sm_contract.record import INFERENCE, TRAINING, ModelFacts, Record, RoleFact
 from sm_contract.requirements import registry
 from sm_contract.verdict import Judgement, Verdict
 
@@ -50,27 +51,9 @@ OTHERS = {
 }
 ABOUT_A_SUPPLIED_MODEL = ("SM-INFER-MODEL-03", "SM-INFER-MODEL-04", "SM-INFER-MODEL-05", "SM-INFER-MODEL-06")
 
-sm_contract.contract.load()
-
 
 def _cases(table: dict[str, list[Mutation]]) -> list[object]:
     return [pytest.param(id, one, id=f"{id}: {one.name}") for id, rows in table.items() for one in rows]
-
-
-def verdicts(record: Record) -> dict[str, Judgement]:
-    """Every verdict of the contract; a fault of ours fails the test."""
-    found = {one.id: one for one in judge(record) if one.id in BREAKS}
-    for one in found.values():
-        assert one.verdict is not Verdict.NOT_JUDGED, one.traceback
-    return found
-
-
-def broken(found: dict[str, Judgement]) -> set[str]:
-    return {one.id for one in found.values() if one.verdict.broken}
-
-
-def mutated(*changed: Change) -> dict[str, Judgement]:
-    return verdicts(then(*changed)(good_record()))
 
 
 # --- the registry -----------------------------------------------------------------------------------
@@ -105,7 +88,7 @@ def test_what_they_rest_on_is_known_and_has_no_circle() -> None:
 
 
 def test_the_room_knows_nothing_of_how_the_record_comes_about() -> None:
-    allowed = {"record", "verdict", "requirements", "views", "changes", "contract"}
+    allowed = {"record", "verdict", "requirements", "views", "changes", "alone", "contract"}
     for path in Path(sm_contract.contract.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
@@ -157,7 +140,7 @@ def test_two_faults_at_once_are_never_missed_nor_a_fault_of_ours(seed: int) -> N
     for number, (id, one) in enumerate(cases):
         other_id, other = cases[(number * 7 + seed * 31 + 13) % len(cases)]
         try:
-            record = then(one.change, other.change)(good_record())
+            record = measured_again(then(one.change, other.change)(good_record()))
         except (KeyError, StopIteration, AssertionError, IndexError, TypeError):
             continue  # the second has nothing left to change
         found = verdicts(record)
@@ -251,42 +234,7 @@ def test_a_failed_training_blocks_the_server_that_has_no_model() -> None:
     assert found["SM-INFER-RUN-01"].reason == "rests on SM-TRAIN-RUN-01, which is broken"
 
 
-# --- limits of ours, and a busy machine -------------------------------------------------------------
-
-
-def _late_ping(one: object) -> object:
-    pings = tuple(replace(p, seconds=3.0) if n == 25 else p for n, p in enumerate(one.pings))  # type: ignore[attr-defined]
-    return replace(one, pings=pings)  # type: ignore[type-var]
-
-
-def test_late_beside_others_and_in_time_alone_is_no_verdict() -> None:
-    alone = replace(served("serve.bare@alone"), neighbours=0)
-    found = mutated(life("serve.bare", _late_ping), add(alone))  # type: ignore[arg-type]
-    assert found["SM-INFER-PING-02"].verdict is Verdict.NOT_TESTABLE
-    assert "machine too busy: 3.00 s against a limit of 2 s" in found["SM-INFER-PING-02"].reason
-    assert broken(found) == set()
-
-
-def test_late_beside_others_and_late_alone_is_broken() -> None:
-    alone = _late_ping(replace(served("serve.bare@alone"), neighbours=0))
-    found = mutated(life("serve.bare", _late_ping), add(alone))  # type: ignore[arg-type]
-    assert broken(found) == {"SM-INFER-PING-02"}
-
-
-def test_late_by_no_more_than_a_control_of_ours_is_no_verdict() -> None:
-    found = mutated(servers(_late_ping), servers(fields(machine_late=1.4)))  # type: ignore[arg-type]
-    assert found["SM-INFER-PING-02"].verdict is Verdict.NOT_TESTABLE
-    assert "control of ours late by 1.40 s" in found["SM-INFER-PING-02"].reason
-
-
-def test_a_server_that_is_healthy_only_alone_is_judged_by_that() -> None:
-    late = no_serving(
-        lambda one: replace(crashed(one, 0), ended="stopped", pings=(Ping(at=9, seconds=0, error="refused"),))
-    )
-    found = mutated(late, add(replace(served("serve.bare@alone"), neighbours=0)))
-    assert broken(found) == set()
-    assert found["SM-INFER-PING-01"].verdict is Verdict.PASSED
-    assert found["SM-INFER-ENV-01"].verdict is Verdict.NOT_TESTABLE
+# --- limits of ours ---------------------------------------------------------------------------------
 
 
 def test_a_limit_of_ours_is_no_verdict() -> None:

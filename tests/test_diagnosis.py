@@ -10,11 +10,24 @@ from pathlib import Path
 import pytest
 
 from sm_contract import changes
+from sm_contract.alone import late, settled
 from sm_contract.candidate import Given
 from sm_contract.declaration import Channel
 from sm_contract.platform.limits import Limits
-from sm_contract.record import FileFact, ImageFacts, Life, Listener, LogLine, ModelFacts, Ping, TrainingResult, TreeFile
-from sm_contract.scenarios.diagnosis import late, serving_follow_ups, training_follow_ups
+from sm_contract.record import (
+    FileFact,
+    ImageFacts,
+    Kill,
+    Life,
+    Listener,
+    LogLine,
+    ModelFacts,
+    Ping,
+    Stop,
+    TrainingResult,
+    TreeFile,
+)
+from sm_contract.scenarios.diagnosis import serving_follow_ups, training_follow_ups, unsure
 from sm_contract.scenarios.machine import Closed, Machine
 from sm_contract.scenarios.setup import serve_bare, train_bare, vary
 
@@ -33,6 +46,10 @@ GOOD = Life(name="train.bare", role="training", ended="itself", exit_code=0, com
 DEAD = Life(name="train.bare", role="training", ended="itself", exit_code=1, command=("train",))
 UP = Life(name="serve.bare", role="inference", ended="stopped", ready_at=1.0, limits=Limits().in_force())
 TRAINED = ModelFacts(source="trained", members=(TreeFile(path="model", kind="file"),))
+SLOW = replace(UP, pings=(Ping(at=1, seconds=2.4, status=200, connect_seconds=0.01),))
+LISTENER = Listener(address="0.0.0.0", port=8080)
+STOP = Stop(at=6, seconds=30.0, limit=30.0, killed=True, listeners=(LISTENER,))
+LOADING = Ping(at=479, seconds=0.01, status=503, connect_seconds=0.001)
 DOWN = Life(name="serve.bare", role="inference", ended="itself", exit_code=1)
 
 
@@ -105,13 +122,51 @@ def test_the_images_own_command_and_files_are_tried_where_there_are_any() -> Non
         (replace(UP, pings=(Ping(at=1, seconds=2.4, status=200, connect_seconds=0.01),)), True),
         (replace(UP, pings=(Ping(at=1, seconds=0.4, status=200, connect_seconds=0.3),)), True),
         (replace(UP, pings=(Ping(at=1, seconds=9, error="refused"),)), False),
+        (replace(UP, pings=(Ping(at=0.5, seconds=2.4, status=200, connect_seconds=0.3),)), False),  # not ready yet
+        (replace(UP, ended="itself", pings=(Ping(at=1, seconds=2.4, status=200, connect_seconds=0.01),)), True),
+        (replace(UP, stop=STOP), True),
+        (replace(UP, stop=replace(STOP, killed=False)), False),
+        (replace(UP, stop=replace(STOP, listeners=())), False),
+        (replace(UP, stop=replace(STOP, listeners=None)), False),
+        (replace(UP, stop=replace(STOP, listeners=(replace(LISTENER, pid_one=True),))), False),
         (replace(UP, ready_at=None), True),
         (replace(UP, ready_at=None, listeners=(Listener(address="0.0.0.0", port=5000),)), False),
+        (replace(UP, ready_at=None, pings=(LOADING,), first_bytes="HTTP/1.1 503"), True),
+        (replace(UP, ready_at=None, pings=(replace(LOADING, status=404),), first_bytes="HTTP/1.1 404"), False),
+        (replace(UP, ready_at=None, pings=(replace(LOADING, status=None),), first_bytes=r"\x15\x03"), False),
         (DOWN, False),
+        (DEAD, False),
+        (replace(DEAD, ended="idle"), True),
+        (replace(DEAD, ended="limit"), False),
+        (replace(DEAD, ended="limit", base="train.bare", change=changes.ISOLATED), True),
+        (replace(DEAD, ended="limit", kill=Kill(at=1, victim="train", depth=1)), True),
     ],
 )
 def test_only_broken_time_limits_are_measured_again(life: Life, is_late: bool) -> None:
     assert late(life) is is_late
+
+
+@pytest.mark.parametrize(
+    ("life", "base", "is_unsure"),
+    [
+        (SLOW, None, True),
+        (SLOW, UP, False),  # it is good all the same
+        (replace(SLOW, ready_at=None), UP, True),
+        (replace(SLOW, ready_at=None), DOWN, False),  # nothing follows from it
+        (DOWN, UP, False),
+    ],
+)
+def test_a_follow_up_is_measured_again_where_its_lateness_would_name_a_cause(
+    life: Life, base: Life | None, is_unsure: bool
+) -> None:
+    assert unsure(life, base) is is_unsure
+
+
+def test_the_measurement_alone_speaks_for_what_went_wrong_beside_others() -> None:
+    hung, alone = replace(UP, ready_at=None), replace(UP, name="serve.bare@alone")
+    assert settled({"serve.bare": hung, "serve.bare@alone": alone}) == {"serve.bare": alone}
+    assert settled({"serve.bare": SLOW, "serve.bare@alone": alone}) == {"serve.bare": SLOW}
+    assert settled({"serve.bare": hung}) == {"serve.bare": hung}
 
 
 def test_a_life_alone_has_the_machine_to_itself() -> None:

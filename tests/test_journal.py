@@ -13,6 +13,7 @@ LIFE = Life(
     name="serve.full",
     role="inference",
     ready_at=0.5,
+    control=(Ping(at=0.2, seconds=0.001, status=200),),
     pings=(Ping(at=0.1, seconds=0.01, error="refused"), Ping(at=0.5, seconds=0.02, status=200)),
     invocations=(
         Invocation(

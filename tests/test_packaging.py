@@ -45,9 +45,10 @@ def test_pytest_finds_the_plugin(installed: Path, tmp_path: Path) -> None:
 def test_all_data_is_found(installed: Path, tmp_path: Path) -> None:
     schemas = [f"schemas/{path.name}" for path in (SOURCE / "schemas").iterdir()]
     data = SOURCE / "sm_contract"
-    shipped = [path.relative_to(data).as_posix() for path in (data / "data").rglob("*") if path.is_file()]
+    files = [*(data / "data").rglob("*"), *(data / "engine" / "control").iterdir()]
+    shipped = [path.relative_to(data).as_posix() for path in files if path.is_file()]
     assert schemas
-    assert "data/2026-11.json" in shipped
+    assert {"data/2026-11.json", "engine/control/control-amd64"} <= set(shipped)
 
     found = json.loads(_run(tmp_path, installed / "python", "-c", FIND, json.dumps([*schemas, *shipped])))
 

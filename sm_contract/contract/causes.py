@@ -34,6 +34,7 @@ from sm_contract.contract.reading import (
     says,
     trained_well,
 )
+from sm_contract.contract.timing import doubtful, too_busy
 from sm_contract.record import INFERENCE, TRAINING, WORD, Life, Record
 from sm_contract.verdict import Blocked, NotTestable
 from sm_contract.views import RoleView, Serving, Training, raise_limits
@@ -111,13 +112,9 @@ def claimed(record: Record) -> list[RoleView]:
 
 
 def firsts(view: RoleView) -> list[Life]:
-    """The bare and the full run; measured again alone where only that went well."""
-    lives = []
-    for name in (f"{view.prefix}.bare", f"{view.prefix}.full"):
-        life, alone = view.lives.get(name), view.lives.get(f"{name}@alone")
-        if life is not None:
-            lives.append(alone if alone is not None and alone.good and not life.good else life)
-    return lives
+    """The bare and the full run."""
+    lives = view.lives
+    return [lives[name] for name in (f"{view.prefix}.bare", f"{view.prefix}.full") if name in lives]
 
 
 def good(view: RoleView) -> list[Life]:
@@ -137,12 +134,16 @@ def ready(serving: Serving) -> list[Life]:
 
 
 def flips(view: RoleView) -> Iterator[Flip]:
-    """Every follow-up of a first run that ended differently by its one change, limits of ours left out."""
-    for after in view.lives.values():
-        before = view.lives.get(after.base)
+    """Every follow-up of a first run that ended differently by its one change.
+
+    Left out is what a limit of ours ended, or perhaps a busy machine.
+    """
+    lives = view.lives
+    for after in lives.values():
+        before = lives.get(after.base)
         if before is None or not _FIRST.search(before.name) or after.change == changes.HIDDEN:
             continue
-        if before.hit_limits or after.hit_limits or before.ended not in _ENDS or after.ended not in _ENDS:
+        if any(life.hit_limits or life.ended not in _ENDS or doubtful(life) for life in (before, after)):
             continue
         well = after.fine(firsts(view))
         if well != before.fine(firsts(view)):
@@ -322,6 +323,9 @@ def why_not(view: RoleView, run: str = "") -> NoReturn:
                 "(reported of real jobs, documented nowhere: SM-TRAIN-USER-01)",
                 evidence=bad,
             )
+        for life in view.lives.values():
+            if doubtful(life):
+                raise too_busy(life)
         flip = flipped(view, changes.READ_ONLY_INPUT)
         how = "fails when its inputs are read-only, which hides what else the run would show" if flip else ""
         how = how or "no single difference between the runs explains it"

@@ -62,9 +62,8 @@ def test_invocations_are_answered_within_60_seconds(serving: Serving) -> None:
     lives = lived(serving)
     if cause(serving):
         lives = [life for life in lives if life.good] or why_not(serving)
-    for life in lives:
-        most = limit(life, "invoke", 60)
-        late = confirmed(serving, life, _late, limit=most)
+    for suspect in lives:
+        life, late = confirmed(serving, suspect, _late, limit=limit(suspect, "invoke", 60))
         if late:
             slowest = max(late, key=lambda one: one.seconds)
             raise Violation(

@@ -38,9 +38,9 @@ def test_listens_on_port_8080(serving: Serving) -> None:
 @requirement("SM-INFER-NET-02", runs=SIMPLE, rests_on=STARTS, hidden_by=roots.SERVING, timed=True)
 def test_accepts_connections_in_time(serving: Serving) -> None:
     """New socket connections are accepted within 250 ms."""
-    for life in lived(serving):
-        most = limit(life, "connect", 0.25)
-        slow = confirmed(serving, life, _slow_connections, limit=most, seconds=_connecting)
+    for suspect in lived(serving):
+        most = limit(suspect, "connect", 0.25)
+        life, slow = confirmed(serving, suspect, _slow_connections, limit=most, seconds=_connecting)
         if slow:
             worst = max(slow, key=_connecting)
             busy = isinstance(worst, Invocation) or worst.busy
@@ -86,6 +86,6 @@ def _connecting(one: Ping | Invocation) -> float:
 
 def _slow_connections(life: Life) -> list[Ping | Invocation]:
     """Connections that took too long once the server was healthy."""
-    since, most = life.ready_at or 0.0, limit(life, "connect", 0.25)
+    since, most = life.ready_at, limit(life, "connect", 0.25)
     seen: list[Ping | Invocation] = [*life.pings, *life.invocations]
-    return [one for one in seen if one.at >= since and _connecting(one) > most]
+    return [one for one in seen if since is not None and one.at >= since and _connecting(one) > most]

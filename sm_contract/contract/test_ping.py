@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sm_contract.contract import roots
 from sm_contract.contract.causes import STARTS, guilty, ready, why_not
 from sm_contract.contract.invoking import lived
-from sm_contract.contract.readiness import slow
+from sm_contract.contract.readiness import slow, stuck
 from sm_contract.contract.reading import limit, outcome, telling, within
 from sm_contract.contract.timing import confirmed
 from sm_contract.record import Life, Ping
@@ -45,10 +45,10 @@ def test_ping_is_200(serving: Serving) -> None:
 @requirement("SM-INFER-PING-02", runs=SIMPLE, rests_on=STARTS, hidden_by=roots.SERVING, timed=True)
 def test_every_ping_is_answered_within_two_seconds(serving: Serving) -> None:
     """Every ping is answered within 2 s."""
-    stuck = guilty(serving, "SM-INFER-PING-02")
-    for life in [stuck] if stuck else lived(serving):
-        most = limit(life, "ping", 2)
-        late = _late_when_stuck(life) if stuck else confirmed(serving, life, _late_idle_pings, limit=most)
+    guilty_life = guilty(serving, "SM-INFER-PING-02")
+    for suspect in [guilty_life] if guilty_life else lived(serving):
+        most = limit(suspect, "ping", 2)
+        life, late = confirmed(serving, suspect, _late_idle_pings, limit=most)
         if late:
             slowest = max(late, key=lambda ping: ping.seconds)
             raise Violation(
@@ -56,7 +56,7 @@ def test_every_ping_is_answered_within_two_seconds(serving: Serving) -> None:
                 observed=f"{slowest.seconds:.2f} s for the ping at {slowest.at:.1f} s: {outcome(slowest)} "
                 f"({len(late)} of {len(life.pings)} pings late in {life.name})",
                 fix="answer /ping from a cheap handler: no test prediction, no lock, no call to anything else",
-                because="" if stuck is None else telling(life),
+                because="" if guilty_life is None else telling(life),
                 evidence=sorted(late, key=lambda ping: ping.seconds)[-3:],
             )
 
@@ -64,34 +64,23 @@ def test_every_ping_is_answered_within_two_seconds(serving: Serving) -> None:
 @requirement("SM-INFER-PING-03", runs=SIMPLE, rests_on=STARTS, hidden_by=roots.SERVING, timed=True)
 def test_healthy_within_the_start_window(serving: Serving) -> None:
     """Healthy within 8 minutes of container start, or within the configured start-up time-out."""
-    life = guilty(serving, "SM-INFER-PING-03")
-    late = [one for one in ready(serving) if (one.ready_at or 0.0) > limit(one, "start", 480)]
-    if life is None and not late:
-        if not ready(serving):
-            why_not(serving, "serve.bare")
-        return
-    life = life or late[0]
-    last = life.pings[-1] if life.pings else None
-    seen = f"{outcome(last) if last else 'no ping got through'} when the time was over"
-    seen = f"healthy only after {life.ready_at:.1f} s" if life.ready_at else seen
-    listens = "; nothing in the container listens" if life.listeners == () and not life.ready_at else ""
-    raise Violation(
-        expected=f"the first of several 200s in a row on /ping within {within(life, 'start', 480)}",
-        observed=f"{seen}{listens} ({life.name})",
-        fix="load less before the server listens, or load faster; where the model needs its time, raise "
-        "ContainerStartupHealthCheckTimeoutInSeconds of the endpoint",
-        because=telling(life),
-        evidence=[*([last] if last else []), *life.events[-3:], life],
-    )
+    guilty_life = guilty(serving, "SM-INFER-PING-03")
+    suspects = [guilty_life] if guilty_life else ready(serving)
+    for suspect in suspects:
+        life, late = confirmed(serving, suspect, _unhealthy_in_time, limit=limit(suspect, "start", 480))
+        if late:
+            raise _never_healthy(life)
+    if not suspects:
+        why_not(serving, "serve.bare")
 
 
 @requirement("SM-INFER-PING-04", runs=SIMPLE, rests_on=[*STARTS, "SM-INFER-RUN-03"], hidden_by=roots.SERVING)
 def test_stays_healthy(serving: Serving) -> None:
     """Once healthy, pings keep succeeding."""
-    stuck = guilty(serving, "SM-INFER-PING-04")
-    lives = [stuck] if stuck else lived(serving)
+    flaps = guilty(serving, "SM-INFER-PING-04")
+    lives = [flaps] if flaps else lived(serving)
     for life in lives:
-        pings = _since_good(life) if stuck else _healthy_pings(life, busy=False)
+        pings = _since_good(life) if flaps else _healthy_pings(life, busy=False)
         bad = [ping for ping in pings if ping.status != 200 and not slow(ping, life)]
         if bad:
             raise Violation(
@@ -116,10 +105,11 @@ def test_stays_healthy(serving: Serving) -> None:
 def test_pings_succeed_while_busy(serving: Serving) -> None:
     """Pings succeed within 2 s while invocations are being processed."""
     lives = lived(serving)
-    for life in lives:
-        most = limit(life, "ping", 2)
+    for suspect in lives:
+        most, life = limit(suspect, "ping", 2), suspect
         bad: Sequence[Ping] = [p for p in _healthy_pings(life, busy=True) if p.status != 200 and not slow(p, life)]
-        bad = bad or confirmed(serving, life, _late_busy_pings, limit=most)
+        if not bad:
+            life, bad = confirmed(serving, suspect, _late_busy_pings, limit=most)
         if bad:
             worst = max(bad, key=lambda ping: ping.seconds)
             raise Violation(
@@ -143,6 +133,21 @@ def test_pings_succeed_while_busy(serving: Serving) -> None:
         raise NotTestable(missing if declared else f"{missing}: no ping fell into an open invocation")
 
 
+def _never_healthy(life: Life) -> Violation:
+    last = life.pings[-1] if life.pings else None
+    seen = f"{outcome(last) if last else 'no ping got through'} when the time was over"
+    seen = f"healthy only after {life.ready_at:.1f} s" if life.ready_at else seen
+    listens = "; nothing in the container listens" if life.listeners == () and not life.ready_at else ""
+    return Violation(
+        expected=f"the first of several 200s in a row on /ping within {within(life, 'start', 480)}",
+        observed=f"{seen}{listens} ({life.name})",
+        fix="load less before the server listens, or load faster; where the model needs its time, raise "
+        "ContainerStartupHealthCheckTimeoutInSeconds of the endpoint",
+        because=telling(life),
+        evidence=[*([last] if last else []), *life.events[-3:], life],
+    )
+
+
 def _seen(serving: Serving) -> list[Life]:
     return [life for life in serving.lives.values() if not life.base]
 
@@ -155,6 +160,9 @@ def _healthy_pings(life: Life, *, busy: bool | None) -> list[Ping]:
 
 
 def _late_idle_pings(life: Life) -> list[Ping]:
+    """Those of a healthy server; all, where they kept it from being called healthy."""
+    if life.ready_at is None:
+        return [ping for ping in life.pings if slow(ping, life)] if stuck(life) == "SM-INFER-PING-02" else []
     return [ping for ping in _healthy_pings(life, busy=False) if slow(ping, life)]
 
 
@@ -162,8 +170,9 @@ def _late_busy_pings(life: Life) -> list[Ping]:
     return [ping for ping in _healthy_pings(life, busy=True) if slow(ping, life)]
 
 
-def _late_when_stuck(life: Life) -> list[Ping]:
-    return [ping for ping in life.pings if slow(ping, life)]
+def _unhealthy_in_time(life: Life) -> list[Life]:
+    too_late = (life.ready_at or 0.0) > limit(life, "start", 480)
+    return [life] if too_late or (life.ready_at is None and stuck(life) == "SM-INFER-PING-03") else []
 
 
 def _since_good(life: Life) -> list[Ping]:

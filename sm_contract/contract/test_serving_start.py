@@ -17,6 +17,7 @@ from sm_contract.contract.ends import start_failed
 from sm_contract.contract.invoking import answering
 from sm_contract.contract.readiness import plain
 from sm_contract.contract.reading import ending, found, outcome, telling, within
+from sm_contract.contract.timing import doubtful, too_busy
 from sm_contract.record import Life
 from sm_contract.requirements import requirement
 from sm_contract.verdict import Blocked, NotApplicable, NotTestable, Violation
@@ -106,6 +107,8 @@ def test_starts_again_with_the_same_model(serving: Serving) -> None:
     if bad is None and again is not None and again.ready_at is None and not again.hit_limits:
         if flipped(serving, changes.NO_NETWORK):
             raise Blocked(cause(serving) or "SM-INFER-ISO-01")
+        if doubtful(again):
+            raise too_busy(again)
         if again.ended in ("itself", "stopped", "killed", "never started"):
             bad = again
     if bad is not None and cause(serving):

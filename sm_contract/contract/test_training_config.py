@@ -148,6 +148,6 @@ def _mended(training: Training, change: str) -> Flip | None:
 def _shown(training: Training, run: str, change: str = "") -> None:
     """Return if a run went well, or one that varies the bare run by the change; raise what stands in the way."""
     if not any(
-        life.good and (life.name == run or (change and life.change == change)) for life in training.lives.values()
+        life.good and (name == run or (change and life.change == change)) for name, life in training.lives.items()
     ):
         why_not(training, run)

@@ -8,6 +8,7 @@ from sm_contract.contract.causes import STARTS, good, guilty, why_not
 from sm_contract.contract.ends import failed_with_zero
 from sm_contract.contract.provided import accepted
 from sm_contract.contract.reading import found, telling
+from sm_contract.contract.timing import doubtful, too_busy
 from sm_contract.requirements import requirement
 from sm_contract.verdict import Blocked, NotApplicable, NotTestable, Violation
 from sm_contract.views import Training
@@ -100,7 +101,7 @@ def test_the_exit_code_passes_every_wrapper(training: Training) -> None:
         raise NotTestable(f"needs {needs}, to kill a process of the container from outside")
     life = training.life("train.killed_child")
     if life.kill is None:  # it does not wait for pipes to be filled
-        life = training.lives.get(f"{life.name}+{changes.GOOD_DATA}", life)
+        life = training.lives.get(f"train.killed_child+{changes.GOOD_DATA}", life)
     if life.kill is None:
         raise NotTestable(
             'accept_not_testable = ["SM-TRAIN-FAIL-08"], or declare hyperparameters that make the training last some '
@@ -111,6 +112,8 @@ def test_the_exit_code_passes_every_wrapper(training: Training) -> None:
         raise NotApplicable("the training program is the container's first process: there is no wrapper to pass")
     if life.ended == "itself" and life.exit_code != 0:
         return
+    if doubtful(life):
+        raise too_busy(life)
     victim = life.kill.victim[:100]
     if life.change == changes.GOOD_DATA and life.trained and life.saved:
         raise NotTestable(

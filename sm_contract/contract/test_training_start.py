@@ -17,10 +17,11 @@ from sm_contract.contract.causes import (
 from sm_contract.contract.ends import start_failed
 from sm_contract.contract.programs import image_of, listed, loose_files
 from sm_contract.contract.reading import SM_VARIABLE, ending, error_line, found, says, telling, within
+from sm_contract.contract.timing import doubtful, too_busy
 from sm_contract.record import INFERENCE, TRAINING, Record
 from sm_contract.requirements import requirement
 from sm_contract.verdict import NotApplicable, NotTestable, Violation
-from sm_contract.views import Serving, Training
+from sm_contract.views import Serving, Training, raise_limits
 
 SIMPLE = ("train.bare", "train.full")
 
@@ -60,6 +61,8 @@ def test_ends_by_itself(training: Training) -> None:
     """The main process ends by itself once training is done."""
     life = next((life for life in firsts(training) if life.ended == "idle"), None)
     if life is not None:
+        if doubtful(life):
+            raise too_busy(life)
         raise Violation(
             expected="a main process that ends when training is done",
             observed=f"`train` {ending(life)} for {within(life, 'idle', 60)} ({life.name})",
@@ -85,7 +88,9 @@ def test_needs_nothing_baked_under_opt_ml(training: Training) -> None:
     if not good(training) or hidden is None:
         why_not(training, f"train.bare+{changes.HIDDEN}")
     if hidden.hit_limits:
-        training.life(hidden.name)
+        raise NotTestable(raise_limits(hidden))
+    if doubtful(hidden):
+        raise too_busy(hidden)
     if not hidden.good:
         raise Violation(
             expected="a training that needs none of the files the image holds below /opt/ml",

@@ -34,9 +34,11 @@ from sm_contract.engine.protocol import (
 from sm_contract.engine.removal import Swept, find, remove_session, sweep, untag
 from sm_contract.engine.volumes import Volumes
 from sm_contract.engine.watchdog import Watchdog
+from sm_contract.resources import resource
 
 CLOSE_SECONDS = 4.5
 CLOSE_CALL_SECONDS = 4.0
+CONTROLS = ("amd64", "arm64")  # what scripts/build-control.sh builds
 
 
 class DockerEngine:
@@ -57,6 +59,7 @@ class DockerEngine:
         self.inside, self.inside_needs = inside_or_why(facts, link.address)
         self._files: dict[str, ImageFiles] = {}
         self._pending: set[str] = set()  # names of what the engine is making just now
+        self._control = ""  # the image of the control server, once it was needed
         self._closing = False
         self._uncertain = False  # a creation was broken off: what it was to make may appear any time
         self._closed = False
@@ -157,6 +160,16 @@ class DockerEngine:
     def load(self, tar: Iterable[bytes]) -> str:
         """Stream a docker archive in, whose only tag is ours; returns the image id."""
         return self.images.load(tar)
+
+    def control(self) -> str | None:
+        """The image of the control server, brought in when first asked for; None where none is built for it."""
+        if self.facts.os != "linux" or self.facts.architecture not in CONTROLS:
+            return None
+        with self._lock:
+            if not self._control:
+                program = resource("engine", "control", f"control-{self.facts.architecture}")
+                self._control = self.images.of_program(program.read_bytes())
+            return self._control
 
     def commit(self, container: Container) -> str:
         """The stopped container's file system as an image of ours; returns its id."""

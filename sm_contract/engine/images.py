@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import io
 import re
+import tarfile
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -115,6 +117,20 @@ class Images:
                 api.remove_image(tag, noprune=True)
         return ident
 
+    def of_program(self, program: bytes) -> str:
+        """An image of ours that holds one program, which needs nothing else, and runs it; returns its id."""
+        session = self._engine.session
+        tag = session.tag()
+        repository, _, version = tag.rpartition(":")
+        labels = [f'LABEL {key}="{value}"' for key, value in session.labels("control").items()]
+        changes = ['ENTRYPOINT ["/program"]', *labels]
+        try:
+            with self._engine.making("image", tag), self._link.calls("importing a program of ours") as api:
+                api.import_image_from_data(_packed(program), repository=repository, tag=version, changes=changes)
+                return str(api.inspect_image(tag)["Id"])
+        except APIError as error:
+            raise EngineError(f"the engine could not import a program of ours: {says(error)}") from error
+
     def commit(self, container: Container) -> str:
         """The stopped container's file system as an image of ours; returns its id."""
         tag = self._engine.session.tag()
@@ -133,3 +149,13 @@ class Images:
         """Take our tags off an image (and remove it, if it came with us) before the end of the session."""
         with contextlib.suppress(APIError), self._link.calls(f"removing {image}") as api:
             self._engine.remove_tags(api, image)
+
+
+def _packed(program: bytes) -> bytes:
+    """A file system that holds one program."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        entry = tarfile.TarInfo("program")
+        entry.mode, entry.size = 0o755, len(program)
+        tar.addfile(entry, io.BytesIO(program))
+    return buffer.getvalue()

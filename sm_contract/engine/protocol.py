@@ -208,6 +208,9 @@ class Engine(Protocol):
     def tag(self) -> str:
         """The next tag of ours: ``sm-contract/<session>:<n>``."""
 
+    def control(self) -> str | None:
+        """The image of the control server, brought in when first asked for; None where none is built for it."""
+
     def resolve(self, reference: str) -> str:
         """Tag, digest or id to the image id. Never pulls. Raises ImageUnknown."""
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from sm_contract import changes
+from sm_contract.alone import late, told
 from sm_contract.candidate import Given
 from sm_contract.record import ImageFacts, Life, ModelFacts
 from sm_contract.scenarios.life import LEAVES
@@ -133,25 +134,9 @@ def _sorted(names: list[str], life: Life, sure: bool) -> list[str]:
     return [*first, *(name for name in names if name not in hinted)] if sure else first
 
 
-def told(life: Life) -> bool:
-    """Whether a server that never became healthy shows why: it listens elsewhere, or answers with another status."""
-    if life.ready_at is not None:
-        return False
-    last = life.pings[-1].status if life.pings else None
-    outside = [one for one in life.listeners or () if one.port == 8080 and not one.address.startswith("127.")]
-    return (last is not None and last < 500 and last != 200) or (bool(life.listeners) and not outside)
+def unsure(life: Life, base: Life | None = None) -> bool:
+    """Whether a life is to be measured again alone: its lateness may decide a verdict.
 
-
-def late(life: Life) -> bool:
-    """Whether a time limit was broken in a server's life, so that it is measured again alone."""
-    limits = life.limits
-    if life.start_error or life.ended == "itself":
-        return False
-    if life.ready_at is None:
-        return not told(life) and not life.first_bytes
-    times = [ping.connect_seconds for ping in life.pings] + [one.connect_seconds for one in life.invocations]
-    return (
-        any(ping.seconds > limits["ping"] for ping in life.pings if ping.connect_seconds is not None)
-        or any(seconds is not None and seconds > limits["connect"] for seconds in times)
-        or any(one.seconds > limits["invoke"] or one.error == "timed out" for one in life.invocations)
-    )
+    That of a follow-up does only where it is all that tells it from its base.
+    """
+    return late(life) and (base is None or (base.good and not life.good))

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import cast
 
+from sm_contract.alone import is_alone
 from sm_contract.engine.protocol import (
     Container,
     ContainerSpec,
@@ -19,7 +20,8 @@ from sm_contract.engine.protocol import (
 )
 from sm_contract.platform.limits import Limits
 from sm_contract.record import INFERENCE, WORD, Event, FileFact, Life, LogLine
-from sm_contract.scenarios.machine import Closed, Lateness, Machine, Neighbours
+from sm_contract.scenarios.control import Control, control_beside
+from sm_contract.scenarios.machine import Closed, Machine, Neighbours
 from sm_contract.scenarios.setup import Setup
 
 LOG_LINES = 2000  # kept of one life: the first and the last half
@@ -52,7 +54,7 @@ class Watch:
     setup: Setup
     container: Container
     neighbours: Neighbours
-    lateness: Lateness
+    control: Control | None
     began: float = field(default_factory=time.monotonic)
     events: list[Event] = field(default_factory=list)
     lines: list[LogLine] = field(default_factory=list)
@@ -74,6 +76,8 @@ class Watch:
     def start(self) -> bool:
         """Start the container; False, with the engine's words noted, if it would not."""
         self.began = time.monotonic()
+        if self.control is not None:
+            self.control.begin(self.now)
         self.event("start")
         try:
             self.container.start()
@@ -134,7 +138,7 @@ class Watch:
             network=self.setup.network,
             seconds=self.exited_at if self.ended == "itself" and self.exited_at is not None else self.now(),
             neighbours=self.neighbours.most,
-            machine_late=round(self.lateness.worst, 4),
+            control=None if self.control is None else self.control.end(),
             start_error=self.start_error,
             exit_code=None if self.start_error else self.container.exit_code(),
             ended=self.ended,
@@ -157,8 +161,11 @@ def watched(stage: Stage, setup: Setup, mounts: list[Mount], environment: dict[s
     """A container of this set-up, created and not started, gone afterwards."""
     engine = stage.engine
     with ExitStack() as stack:
-        neighbours = stack.enter_context(stage.machine.life(alone="@alone" in setup.name))
-        lateness = stack.enter_context(Lateness())
+        neighbours = stack.enter_context(stage.machine.life(alone=is_alone(setup.name)))
+        network = engine.network(setup.network)
+        control = None
+        if is_alone(setup.name):
+            control = stack.enter_context(control_beside(engine, network, setup.name, stage.limits))
         stack.callback(stage.done, setup.name)
         mounts = mounts + [Mount(volume=_volume(engine, stack, "hidden"), target=path) for path in setup.hide]
         if not setup.mounted:
@@ -168,7 +175,7 @@ def watched(stage: Stage, setup: Setup, mounts: list[Mount], environment: dict[s
             image=stage.image,
             command=None if setup.own_command else (WORD[setup.role],),
             purpose=setup.name,
-            network=engine.network(setup.network),
+            network=network,
             environment=environment,
             hostname=setup.hostname,
             hosts={"algo-1": "127.0.0.1"} if setup.network == "none" else {},
@@ -189,7 +196,7 @@ def watched(stage: Stage, setup: Setup, mounts: list[Mount], environment: dict[s
         except StartError as error:
             container = cast(Container, NeverCreated(setup.name, str(error)))
         stack.callback(container.remove)
-        watch = Watch(stage, setup, container, neighbours, lateness)
+        watch = Watch(stage, setup, container, neighbours, control)
         container.follow(watch.line)
         yield watch
 

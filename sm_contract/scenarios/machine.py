@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -61,27 +60,3 @@ class Machine:
 
 class Closed(Exception):
     """The run is being ended; no further life begins."""
-
-
-class Lateness:
-    """A control: a thread that asks to be woken every 20 ms, and how late that was at worst."""
-
-    def __init__(self) -> None:
-        self.worst = 0.0
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> Lateness:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        before = time.monotonic()
-        while not self._end.wait(0.02):
-            now = time.monotonic()
-            self.worst = max(self.worst, now - before - 0.02)
-            before = now

@@ -14,12 +14,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 from sm_contract import changes
+from sm_contract.alone import speaking
 from sm_contract.candidate import Given
 from sm_contract.engine.protocol import Container, Volume
 from sm_contract.platform.tree import Member, tar_stream
 from sm_contract.record import INFERENCE, TRAINING, ImageFacts, Life, ModelFacts, RoleFact
 from sm_contract.requirements import registry
-from sm_contract.scenarios.diagnosis import late, serving_follow_ups, training_follow_ups
+from sm_contract.scenarios.diagnosis import serving_follow_ups, training_follow_ups, unsure
 from sm_contract.scenarios.life import LEAVES, Stage
 from sm_contract.scenarios.model import ModelSource
 from sm_contract.scenarios.roles import decide
@@ -99,18 +100,23 @@ class Plan:
             self._further_trainings(stage)
 
     def _first_trainings(self, stage: Stage) -> None:
-        kept = {name: self._volume(stage) for name in ("train.full", "train.bare")}
+        kept: dict[str, Volume] = {}
         probe = self.given.roles is None
-        bare = train_bare(self.given)
+        full, bare = train_full(self.given), train_bare(self.given)
 
         def one(setup: Setup) -> Life:
             return self._add(train(stage, self.given, setup, keep_model=kept.get(setup.name), probe_port=probe))
 
-        self._side_by_side([lambda: one(train_full(self.given)), lambda: one(bare)])
-        full_life, bare_life = self.lives["train.full"], self.lives["train.bare"]
+        def first(setup: Setup) -> Life:
+            kept[setup.name] = self._volume(stage)
+            return one(setup)
+
+        self._side_by_side([lambda: first(full), lambda: first(bare)])
+        self._confirm(first, bare, full)
+        full_life, bare_life = self._life("train.full"), self._life("train.bare")
         for change in training_follow_ups(full_life, bare_life, self.given, self.training_image):
             varied = vary(bare, change, self.given)
-            follow_up = one(varied)
+            follow_up = self._sure(one, varied, bare_life)
             if follow_up.good == bare_life.good:
                 continue
             if change == changes.HYPERPARAMETERS and not follow_up.good:
@@ -118,8 +124,8 @@ class Plan:
             break
         good = self._good("train.full", "train.bare")
         if good is not None:
-            self._trained = kept[good]
-            result = self.lives[good].result
+            self._trained = kept[self._life(good).name]
+            result = self._life(good).result
             if self.model.source == "none":
                 self.model = ModelFacts(source="trained", members=result.model if result else ())
 
@@ -146,14 +152,15 @@ class Plan:
 
         def killed_child() -> None:
             setup = replace(train_provided(self.given, "train.killed_child"), data="pipes", kill_child=True)
-            if one(setup).kill is None:  # it would not wait for pipes to be filled
-                midway = max(self.lives[name].seconds for name in FIRST_TRAININGS if name in self.lives) / 2
-                one(replace(vary(setup, changes.GOOD_DATA, self.given), kill_after=midway))
+            if self._sure(one, setup).kill is None:  # it would not wait for pipes to be filled
+                midway = max(self._life(name).seconds for name in FIRST_TRAININGS if name in self.lives) / 2
+                self._sure(one, replace(vary(setup, changes.GOOD_DATA, self.given), kill_after=midway))
 
         def hidden() -> None:
             good = self._good("train.bare", "train.full")
             setup = train_bare(self.given) if good == "train.bare" else train_full(self.given)
-            one(vary(setup, changes.HIDDEN, self.given, _hidden_folders(self.training_image)))
+            hiding = vary(setup, changes.HIDDEN, self.given, _hidden_folders(self.training_image))
+            self._sure(one, hiding, self._life(setup.name))
 
         wanted: list[Callable[[], None]] = []
         if "train.bad_hyperparameter" in self.runs and self.given.bad_hyperparameters:
@@ -187,7 +194,7 @@ class Plan:
         source = ModelSource(stage.engine, stage.image, self.model, trained)
         used = self._volume(stage)
         source.fill(used)
-        bare = serve_bare(self.given)
+        full, bare = serve_full(self.given), serve_bare(self.given)
 
         def one(
             setup: Setup,
@@ -204,37 +211,39 @@ class Plan:
             return self._add(serve(on, self.given, setup, volume, patience=patience, begun=begun))
 
         begun = self._servers_begun.release
-        self._side_by_side([lambda: one(serve_full(self.given), begun=begun), lambda: one(bare, used, begun=begun)])
-        full_life, bare_life = self.lives["serve.full"], self.lives["serve.bare"]
+        self._side_by_side([lambda: one(full, begun=begun), lambda: one(bare, used, begun=begun)])
+        self._confirm(one, bare, full)
+        full_life, bare_life = self._life("serve.full"), self._life("serve.bare")
         follow_ups = serving_follow_ups(full_life, bare_life, self.given, self.serving_image, self.model)
         for change in follow_ups:
             if change == changes.TRAINED_CONTAINER:
                 follow_up = self._served_where_trained(stage, one, bare)
             else:
-                follow_up = one(replace(vary(bare, change, self.given), thorough=False))
+                follow_up = self._sure(one, replace(vary(bare, change, self.given), thorough=False), bare_life)
             firsts = (full_life, bare_life)
             if follow_up is not None and follow_up.fine(firsts) != bare_life.fine(firsts):
                 if change == changes.ISOLATED:
                     one(replace(vary(bare, changes.NO_NETWORK, self.given), thorough=False))
                 break
-        self._confirm(one, bare)
         if self._good("serve.full", "serve.bare") is not None or bare_life.ready_at is not None:
             self._further_servings(stage, one, used)
 
     def _further_servings(self, stage: Stage, one: Callable[..., Life], used: Volume) -> None:
+        def with_used(setup: Setup) -> Life:
+            return one(setup, used)
+
         def again() -> None:
             setup = replace(serve_bare(self.given, "serve.again"), network="none", model="used")
-            life = one(setup, used)
-            bare_life = self.lives["serve.bare"]
-            if not life.fine([bare_life]) and bare_life.good:
-                for change in (changes.USED_MODEL, changes.NO_NETWORK):
+            bare_life = self._life("serve.bare")
+            if not self._sure(with_used, setup).fine([bare_life]) and bare_life.good:
+                for change, how in ((changes.USED_MODEL, with_used), (changes.NO_NETWORK, one)):
                     varied = replace(vary(serve_bare(self.given), change, self.given), thorough=False)
                     if varied.name not in self.lives:
-                        one(varied, used if change == changes.USED_MODEL else None)
+                        self._sure(how, varied, bare_life)
 
         def empty() -> None:
             # a server that does without its model is as fast as with it; one that never comes up says enough
-            ready = max(self.lives[name].ready_at or 0.0 for name in ("serve.full", "serve.bare"))
+            ready = max(self._life(name).ready_at or 0.0 for name in ("serve.full", "serve.bare"))
             one(serve_bare(self.given, "serve.empty"), self._volume(stage), patience=10 + 3 * ready)
 
         def handover() -> None:
@@ -270,14 +279,27 @@ class Plan:
         varied = replace(vary(bare, changes.TRAINED_CONTAINER, self.given), thorough=False)
         return one(varied, None, replace(stage, image=images[0]))
 
-    def _confirm(self, one: Callable[..., Life], bare: Setup) -> None:
-        """What broke a time limit beside other lives of ours is measured again with the machine to itself."""
-        for setup in (serve_full(self.given), bare):
-            life = self.lives[setup.name]
-            if late(life) and life.neighbours:
-                one(alone(setup))
-
     # --- common
+
+    def _confirm(self, one: Callable[[Setup], Life], *firsts: Setup) -> None:
+        """Measure those first runs again alone that broke a time limit.
+
+        One that never comes to its work alone, either, says enough: the waits for that are the longest.
+        """
+        for setup in firsts:
+            if unsure(self.lives[setup.name]):
+                again = one(alone(setup))
+                if again.ready_at is None and not again.good:
+                    return
+
+    def _sure(self, one: Callable[[Setup], Life], setup: Setup, base: Life | None = None) -> Life:
+        """The life that speaks for a run, measured again alone where only its lateness might make it go wrong."""
+        if unsure(one(setup), base):
+            one(alone(setup))
+        return self._life(setup.name)
+
+    def _life(self, run: str) -> Life:
+        return speaking(self.lives, run)
 
     def _wanted(self, stage: Stage | None, role: str, prefix: str) -> Stage | None:
         declared_away = self.given.roles is not None and role not in self.given.roles
@@ -291,7 +313,7 @@ class Plan:
         self.roles[role] = decide(role, self.given.roles, image, lives)
 
     def _good(self, *names: str) -> str | None:
-        return next((name for name in names if name in self.lives and self.lives[name].good), None)
+        return next((name for name in names if name in self.lives and self._life(name).good), None)
 
     def _add(self, life: Life) -> Life:
         self.lives[life.name] = life

@@ -18,12 +18,12 @@ from sm_contract.platform.http import Answer, Connect, exchange, first_bytes
 from sm_contract.platform.limits import Limits
 from sm_contract.record import Invocation, Life, Listener, Ping, Stop
 from sm_contract.scenarios.life import Stage, Watch, watched
+from sm_contract.scenarios.pinging import HEALTHY_PACE, rounded, send_ping
 from sm_contract.scenarios.setup import Setup
 
 UNOPENED = 0.3  # seconds for a connection before the port has ever opened
 CLOSED_PACE = 0.03  # seconds between pings until the port opens
 OPEN_PACE = 0.1  # from then until healthy
-HEALTHY_PACE = 0.2  # and afterwards
 IN_A_ROW = 3  # good pings that make a server healthy (how many the platform wants is not documented)
 FLAPPING = 30  # pings after the first good one without a row: it will not become healthy
 WHOLE_LIFE = 5.0  # seconds of health that a thorough life shows at least
@@ -31,7 +31,6 @@ WHOLE_LIFE_PINGS = 20
 BUSY = 2.0  # seconds of parallel invocations
 BUSY_EACH = 50  # invocations per sender at most
 TOLD = 5.0  # seconds for a listener to end that gets SIGTERM itself
-SLOW_PING = 5  # times the limit: how long a late answer is waited for, to tell late from never
 
 
 def serve(
@@ -148,16 +147,7 @@ class _Host:
         at = self.watch.now()
         with self._lock:
             self.overlapped = self.under_load or self.open_invocations > 0
-        answer = exchange(connect, "GET", "/ping", headers={}, limit=SLOW_PING * self._limits.ping)
-        ping = Ping(
-            at=at,
-            seconds=round(answer.seconds, 4),
-            status=answer.status,
-            error=answer.error,
-            connect_seconds=_rounded(answer.connect_seconds),
-            body_bytes=answer.body_bytes,
-            busy=self.overlapped,
-        )
+        ping = replace(send_ping(connect, at, self._limits.ping), busy=self.overlapped)
         if self.watch.container.exited.is_set() and ping.status is None:
             return ping  # the container's end is a fact of its own, no bad ping
         if ping.connect_seconds is None and self._same_as_before(ping):
@@ -259,7 +249,7 @@ class _Host:
             accept=request.accept,
             at=at,
             seconds=round(answer.seconds, 4),
-            connect_seconds=_rounded(answer.connect_seconds),
+            connect_seconds=rounded(answer.connect_seconds),
             status=None if answer.error else answer.status,
             error=answer.error,
             headers=_text_headers(answer),
@@ -333,10 +323,6 @@ class _Host:
 
 def _on_8080(inside: Inside, container: Container) -> tuple[Listener, ...]:
     return tuple(one for one in inside.listeners(container) if one.port == 8080)
-
-
-def _rounded(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds, 4)
 
 
 def _text_headers(answer: Answer) -> tuple[tuple[str, str], ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from sm_contract import changes
+from sm_contract.alone import SUFFIX
 from sm_contract.candidate import Given
 from sm_contract.record import INFERENCE, TRAINING
 
@@ -169,7 +170,7 @@ def vary(setup: Setup, change: str, given: Given, hidden: tuple[str, ...] = ()) 
 
 def alone(setup: Setup) -> Setup:
     """The same once more, with nothing of ours beside it."""
-    return replace(setup, name=f"{setup.name}@alone")
+    return replace(setup, name=setup.name + SUFFIX)
 
 
 def typed(hyperparameters: dict[str, str]) -> dict[str, object]:

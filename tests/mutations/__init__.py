@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from good_record import brief, crashed, fail, lines, served, trained
+from good_record import brief, crashed, fail, in_time, lines, served, trained
 
-from sm_contract.record import TRAINING, ImageFacts, Life, ModelFacts, Record
+from sm_contract.alone import SUFFIX, is_alone, late
+from sm_contract.record import TRAINING, ImageFacts, Life, ModelFacts, Ping, Record
 
 Change = Callable[[Record], Record]
 FULL_AND_BARE = ("full", "bare")
@@ -106,6 +107,17 @@ def add(*new: Life) -> Change:
 def drop(*names: str) -> Change:
     """Lives that were not lived."""
     return lambda record: replace(record, lives={n: one for n, one in record.lives.items() if n not in names})
+
+
+def alone(life: Life, control: tuple[Ping, ...] | None = None) -> Life:
+    """The same once more with the machine to itself, the control beside it in time."""
+    return replace(life, name=life.name + SUFFIX, neighbours=0, control=control or in_time())
+
+
+def measured_again(record: Record) -> Record:
+    """The record with what a run adds for each life that broke a time limit: the same once more, alone."""
+    unsure = [one for one in record.lives.values() if late(one) and one.name + SUFFIX not in record.lives]
+    return add(*(alone(one) for one in unsure if not is_alone(one.name)))(record)
 
 
 # --- what follows from a failure --------------------------------------------------------------------

@@ -9,10 +9,8 @@ from good_record import READY, answer, unhealthy
 from mutations import (
     Change,
     Mutation,
-    add,
     candidate,
     crashing,
-    drop,
     fields,
     follow_up,
     image,
@@ -65,11 +63,6 @@ def _gone(one: Life) -> Life:
     kept = tuple(ping for ping in one.pings if ping.at < 2)
     calls = tuple(call for call in one.invocations if call.at < 2)
     return replace(one, ended="itself", exit_code=0, seconds=2.1, pings=kept, invocations=calls, stop=None)
-
-
-def _alone(base: str) -> Change:
-    """The same run once more with the machine to itself, all in time."""
-    return lambda record: add(replace(record.lives[base], name=f"{base}@alone", neighbours=0))(record)
 
 
 def _before_ready(*pings: Ping) -> Change:
@@ -288,4 +281,3 @@ KEEPS = {
         Mutation("more at once", candidate(concurrency=8)),
     ],
 }
-_ = (drop, _alone)

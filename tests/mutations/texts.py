@@ -65,7 +65,7 @@ TEXTS = {
         "make no AWS call at run time: take data from channels, the model from /opt/ml/model, and what else boto3 fetches (STS, S3, a secret) from the image or from variables",
     ),
     "SM-OFFLINE-DROP-01": (
-        "on a network that drops packets: not healthy within 480 s (serve.bare+isolated); with no network at all, where connections fail at once, it works",
+        "on a network that drops packets: not healthy within 480 s (serve.bare+isolated@alone); with no network at all, where connections fail at once, it works",
         "give every connection attempt a short time-out (1 s to 2 s) and few retries, or make none: the first failure is answer enough",
     ),
     "SM-TRAIN-NET-01": (
@@ -85,7 +85,7 @@ TEXTS = {
         "put an executable `train` on PATH, or name the program in ENTRYPOINT so that it takes `train`",
     ),
     "SM-TRAIN-RUN-06": (
-        "`train` still ran after 61.4 s, though its model was saved and no processor time was used any more for 60 s (train.bare)",
+        "`train` still ran after 61.4 s, though its model was saved and no processor time was used any more for 60 s (train.bare@alone)",
         "end the program after the model is saved: no sleep, no server in the foreground, and no child process that it waits for",
     ),
     "SM-TRAIN-FS-01": (
@@ -181,7 +181,7 @@ TEXTS = {
         "bind the server to 0.0.0.0 instead of 127.0.0.1",
     ),
     "SM-INFER-NET-02": (
-        "1031 ms to connect at 2.0 s, while invocations were open (1 late in serve.bare)",
+        "1031 ms to connect at 2.0 s, while invocations were open (1 late in serve.bare@alone)",
         "give the listening socket a longer backlog (gunicorn --backlog 2048, request_queue_size = 128) and a thread that accepts while others work",
     ),
     "SM-INFER-NET-04": (
@@ -193,11 +193,11 @@ TEXTS = {
         "register the route as exactly /ping",
     ),
     "SM-INFER-PING-02": (
-        "3.02 s for the ping at 4.8 s: status 200 (1 of 31 pings late in serve.bare)",
+        "3.02 s for the ping at 4.8 s: status 200 (1 of 31 pings late in serve.bare@alone)",
         "answer /ping from a cheap handler: no test prediction, no lock, no call to anything else",
     ),
     "SM-INFER-PING-03": (
-        "connection refused when the time was over; nothing in the container listens (serve.bare)",
+        "connection refused when the time was over; nothing in the container listens (serve.bare@alone)",
         "load less before the server listens, or load faster; where the model needs its time, raise ContainerStartupHealthCheckTimeoutInSeconds of the endpoint",
     ),
     "SM-INFER-PING-04": (
@@ -205,7 +205,7 @@ TEXTS = {
         "let /ping return 200 as long as the server can work, with no state in it that changes by itself",
     ),
     "SM-INFER-PING-08": (
-        "status 200 after 4.20 s for the ping at 1.0 s, with invocations open (12 of 12 such pings late or failed in serve.bare); idle ones are fine",
+        "status 200 after 4.20 s for the ping at 1.0 s, with invocations open (12 of 12 such pings late or failed in serve.bare@alone); idle ones are fine",
         "answer /ping from a thread or worker that no invocation can hold: gunicorn --threads 2, more workers, or prediction in a pool of its own",
     ),
     "SM-INFER-INVOKE-01": (
@@ -213,7 +213,7 @@ TEXTS = {
         "register the route as exactly /invocations, for POST",
     ),
     "SM-INFER-INVOKE-02": (
-        "61.3 s for request 2 (application/octet-stream): status 200 (serve.bare)",
+        "61.3 s for request 2 (application/octet-stream): status 200 (serve.bare@alone)",
         "make the prediction faster or the batch smaller; what takes longer belongs into an asynchronous endpoint or a batch job",
     ),
     "SM-INFER-INVOKE-03": (
@@ -258,7 +258,7 @@ TEXTS = {
         "rename it in the model folder and in the prefix in S3",
     ),
     "SM-INFER-STOP-01": (
-        "the listener on port 8080 was still there 30 s after SIGTERM, with the signal's default action: the first process never passed it on (serve.bare)",
+        "the listener on port 8080 was still there 30 s after SIGTERM, with the signal's default action: the first process never passed it on (serve.bare@alone)",
         "start the server with exec, so that it is the first process (exec gunicorn …), or pass it on: trap 'kill -TERM $pid' TERM",
     ),
 }
