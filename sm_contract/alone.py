@@ -35,8 +35,11 @@ def settled(lives: Mapping[str, Life]) -> dict[str, Life]:
 
 
 def outlived(stop: Stop) -> bool:
-    """Whether somebody who listened was still there after SIGTERM, and is not the first process, which gets it."""
-    return bool(stop.listeners) and not any(one.pid_one for one in stop.listeners or ())
+    """Whether somebody listened on after SIGTERM, and nobody who got it would: the first process gets it."""
+    listeners = stop.listeners or ()
+    if not listeners or any(one.pid_one for one in listeners):
+        return False
+    return bool(stop.ended_when_told) or any(not one.catches_sigterm and not one.ignores_sigterm for one in listeners)
 
 
 def told(life: Life) -> bool:

@@ -127,6 +127,7 @@ def test_the_images_own_command_and_files_are_tried_where_there_are_any() -> Non
         (replace(UP, stop=STOP), True),
         (replace(UP, stop=replace(STOP, killed=False)), False),
         (replace(UP, stop=replace(STOP, listeners=())), False),
+        (replace(UP, stop=replace(STOP, listeners=(replace(LISTENER, ignores_sigterm=True),))), False),
         (replace(UP, stop=replace(STOP, listeners=None)), False),
         (replace(UP, stop=replace(STOP, listeners=(replace(LISTENER, pid_one=True),))), False),
         (replace(UP, ready_at=None), True),
