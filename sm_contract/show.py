@@ -13,6 +13,7 @@ from sm_contract import __version__, options
 from sm_contract.catalogue import CURRENT
 from sm_contract.collection import PACKAGE, RequirementBroken, told
 from sm_contract.gate import Gate, judged
+from sm_contract.journal import JournalError
 from sm_contract.report.files import JOURNAL, ReportError, write_reports, write_whole
 from sm_contract.report.junit import name_in_pytest
 from sm_contract.report.progress import Progress
@@ -166,12 +167,12 @@ class Show:
             return True
         try:
             paths = write_reports(folder, results, status=int(status))
-            if run.journal.exists():
-                paths.append(folder / JOURNAL)
-                if not (paths[-1].exists() and paths[-1].samefile(run.journal)):
-                    write_whole(paths[-1], run.journal.read_text(encoding="utf-8"))
-        except (ReportError, OSError) as error:
-            self._errors.append(str(error))
+            journal = run.journal()
+            paths.append(folder / JOURNAL)
+            if not (paths[-1].exists() and paths[-1].samefile(journal)):
+                write_whole(paths[-1], journal.read_text(encoding="utf-8"))
+        except (ReportError, JournalError, OSError) as error:
+            self._errors.append("; ".join(filter(None, (str(error), run.keep_journal()))))
             return False
         self._reports += map(str, paths)
         return True

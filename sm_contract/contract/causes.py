@@ -319,7 +319,7 @@ def why_not(view: RoleView, run: str = "") -> NoReturn:
         how = "fails when its inputs are read-only, which hides what else the run would show" if flip else ""
         how = how or "no single difference between the runs explains it"
         raise NotTestable(f"{bad[0].name} did not go well: {how}", evidence=bad)
-    raise NotTestable(f"{run or f'a {view.role} run that would show it'} was not run")
+    raise NotTestable(f"{run or f'the {view.role} run that would show it'} was not run")
 
 
 def refused(view: RoleView, life: Life) -> Blocked | NotTestable:

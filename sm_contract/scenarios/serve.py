@@ -43,9 +43,7 @@ def serve(stage: Stage, given: Given, setup: Setup, model: Volume, *, patience: 
         host = _Host(watch, given, patience)
         if watch.start():
             host.live()
-        life = host.record()
-        stage.recorded(life)
-        return life
+        return watch.keep(host.record())
 
 
 @dataclass
