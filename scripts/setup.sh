@@ -54,8 +54,9 @@ if found=$(answers); then
   exit 0
 fi
 [ -z "${DOCKER_HOST:-}" ] || die "no engine answers at DOCKER_HOST=$DOCKER_HOST; start it, or unset DOCKER_HOST"
-[ "$(id -u)" = 0 ] || die "no container engine answers, and only root can start one here:
-  start Docker (systemctl start docker) and join its group, or set DOCKER_HOST, or run this as root"
+[ "$(id -u)" = 0 ] || die "no container engine answers this user, and only root can install and start one here:
+  install Docker Engine (apt-get install docker.io), start it (systemctl start docker) and join its group
+  (usermod -aG docker $(id -un)), or set DOCKER_HOST to another one, or run this as root"
 if ! command -v dockerd >/dev/null; then
   can_apt || die "no container engine answers, and none can be installed here without apt-get:
   install Docker Engine and start it, or set DOCKER_HOST to one"

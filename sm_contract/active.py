@@ -30,7 +30,7 @@ from sm_contract.collection import (
 )
 from sm_contract.declaration import DeclarationError, find_declaration
 from sm_contract.gate import GATE, JUDGED, Gate, attach
-from sm_contract.journal import JournalError, read_journal
+from sm_contract.journal import JournalError, read_journal, unwritten
 from sm_contract.keywords import chooser
 from sm_contract.plugin import ALONE, forget_filters
 from sm_contract.report import errors
@@ -43,7 +43,7 @@ from sm_contract.sharing import INPUT, Shared
 from sm_contract.show import Show, judged_as
 from sm_contract.status import Exit
 
-PATIENCE = 5.0  # seconds for cleaning up, after which a further Ctrl-C ends it
+PATIENCE = 5.0  # seconds for cleaning up and reporting, after which a further Ctrl-C ends it
 
 
 def activate(config: pytest.Config, *, alone: bool) -> None:
@@ -205,14 +205,16 @@ class Active:
         results: list[ImageResult] = []
         self._show.fold()
         try:
-            with _patient():
+            with _patient() as signals:
                 self._gate.close(interrupted=ended is Exit.INTERRUPTED)
-            if self._worker or session.config.option.collectonly:
+                silent = self._worker or session.config.option.collectonly
+                status = ended
+                if not silent:
+                    results, status = self._conclude(session, ended)
+                if signals and not silent and ended is not Exit.INTERRUPTED:  # it came in time to be told of
+                    results, status = self._conclude(session, Exit.INTERRUPTED)
+            if silent:
                 return (yield)
-            results = self._gate.results(incomplete=_incomplete(session, ended, self._gate))
-            status = self._gate.status(results, ended)
-            if not self._show.write(results, status):
-                status = Exit.USAGE
         except KeyboardInterrupt:
             status = Exit.INTERRUPTED
         except Exception:  # pytest would end with 1, which is a verdict
@@ -229,6 +231,12 @@ class Active:
             errors.write(f"a fault of sm_contract in its report\n{traceback.format_exc()}")
             session.exitstatus = Exit.FAULT
         return outcome
+
+    def _conclude(self, session: pytest.Session, ended: Exit) -> tuple[list[ImageResult], Exit]:
+        """What the run comes to, which the reports say."""
+        results = self._gate.results(incomplete=_incomplete(session, ended, self._gate))
+        status = self._gate.status(results, ended)
+        return results, status if self._show.write(results, status) else Exit.USAGE
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -311,7 +319,10 @@ def _shared(config: pytest.Config, *, distributed: bool) -> Shared | None:
     if told:
         return Shared(Path(told))
     if distributed and not config.option.collectonly:
-        return Shared(Path(tempfile.mkdtemp(prefix="sm-contract-shared-")))
+        try:
+            return Shared(Path(tempfile.mkdtemp(prefix="sm-contract-shared-")))
+        except OSError as error:
+            raise pytest.UsageError(str(unwritten(None, error))) from None
     return None
 
 
@@ -319,9 +330,7 @@ def _incomplete(session: pytest.Session, ended: Exit, gate: Gate) -> str:
     """Why not all was reached that was selected; empty if it was."""
     if ended is Exit.INTERRUPTED:
         return "interrupted"
-    if gate.lost:
-        return "the container engine was lost"
-    return "stopped at the first failure" if session.shouldfail else ""
+    return gate.cut_short or ("stopped at the first failure" if session.shouldfail else "")
 
 
 def _interrupt(number: int, frame: object) -> None:
@@ -329,20 +338,22 @@ def _interrupt(number: int, frame: object) -> None:
 
 
 @contextlib.contextmanager
-def _patient() -> Generator[None]:
-    """Let an impatient second Ctrl-C not cut short the cleaning up, unless that takes too long."""
+def _patient() -> Generator[list[int]]:
+    """Let no Ctrl-C cut short the cleaning up and the reports, unless that takes too long; the signals that came."""
+    signals: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield signals
         return
     began = time.monotonic()
 
     def wait(number: int, frame: object) -> None:
+        signals.append(number)
         if time.monotonic() - began > PATIENCE:
             _interrupt(number, frame)
 
     before = {number: signal.signal(number, wait) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield signals
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -15,7 +15,7 @@ from sm_contract import __version__
 from sm_contract.catalogue import CURRENT, catalogue
 from sm_contract.collection import NODE, RequirementBroken, RequirementItem, SuiteFault, own_requirement
 from sm_contract.declaration import Declaration
-from sm_contract.engine.protocol import EngineError, EngineMissing, ImageUnknown
+from sm_contract.engine.protocol import EngineError, ImageUnknown
 from sm_contract.image.reference import BadImage
 from sm_contract.journal import JournalError
 from sm_contract.options import Options
@@ -54,7 +54,7 @@ class Gate:
         self.run: Run | None = None
         self.judgements: dict[str, list[Judgement]] = {subject.label: [] for subject in options.subjects}
         self.problem = ""  # why there is no engine (any more)
-        self.lost = False  # it was there, and went away
+        self.cut_short = ""  # why it could not carry the run to its end
         self.faulty = False  # an item of the contract ended without a judgement
         self.failed = 0  # ordinary tests
         self.passed = 0
@@ -99,13 +99,13 @@ class Gate:
 
     def _engine_trouble(self, error: EngineError) -> None:
         self.problem = str(error)
-        self.lost = not isinstance(error, EngineMissing)
+        self.cut_short = error.cut_short
 
     def _record(self) -> Any:
         assert self.run is not None
         self.run.prepare(self.wanted)
         self.run.close()
-        return self.run.journal
+        return self.run.journal()
 
     def _read_back(self, journal: Any) -> None:
         assert self.run is not None
@@ -202,7 +202,7 @@ class Gate:
         """Verdicts on what was selected and not reached, as far as their runs are on record."""
         reached = {judgement.id for judgement in self.judgements.get(label, ())}
         for id, requirement in registry().items():
-            seen = bool(record.lives) and all(run in record.lives for run in requirement.runs)
+            seen = all(run in record.lives for run in requirement.runs)
             if id in self.wanted - reached and seen and not requirement.own:
                 judgement = run.judgement(label, id)
                 if judgement.verdict.judged:

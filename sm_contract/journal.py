@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +20,7 @@ FORMAT = 1
 
 
 class JournalError(Exception):
-    """A journal that cannot be read; the text names the file, the line and the way out."""
+    """A journal that cannot be read or written; the text names the file, the line and the way out."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,22 @@ class JournalWriter:
         self._stream.close()
 
     def _line(self, **fields: object) -> None:
-        self._stream.write(json.dumps(fields, ensure_ascii=True, separators=(",", ":")) + "\n")
-        self._stream.flush()
+        try:
+            self._stream.write(json.dumps(fields, ensure_ascii=True, separators=(",", ":")) + "\n")
+            self._stream.flush()
+        except OSError:
+            with contextlib.suppress(OSError):  # what it still holds is refused again
+                self._stream.close()
+            raise
+
+
+def unwritten(folder: Path | None, error: OSError) -> JournalError:
+    """What to say of a journal that a folder for temporary files had no room for."""
+    place = folder or os.environ.get("TMPDIR") or "/tmp"
+    return JournalError(
+        f"the journal could not be written to the folder for temporary files, {place} ({error.strerror or error}); "
+        "make room there, or set TMPDIR to a folder that has it"
+    )
 
 
 def write_journal(path: Path, records: dict[str, Record], *, complete: bool = True) -> None:

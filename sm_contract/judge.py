@@ -168,6 +168,9 @@ class Judge:
         if requirement.timed and self.record.emulated:
             text = f"needs an {self.record.image.architecture} engine: times under emulation prove nothing"
             return self._said(requirement, Verdict.NOT_TESTABLE, f"{text} ({violation.observed})", violation.evidence)
+        if requirement.runs and set(roles_of(requirement)) & set(self.record.unfinished):
+            text = f"the run was cut short, perhaps before the one that names the cause: {violation.observed}"
+            return self._said(requirement, Verdict.NOT_TESTABLE, text, violation.evidence)
         missing = [kind for kind in requirement.excused_without if not self._given(kind)]
         if missing and not violation.certain:
             wanted = " and ".join(WHERE_DECLARED[kind] for kind in missing)

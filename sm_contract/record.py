@@ -350,4 +350,5 @@ class Record:
     lives: dict[str, Life] = field(default_factory=dict)
     engine: dict[str, str] = field(default_factory=dict)  # name, version, platform, root access; empty: none answered
     emulated: bool = False
+    unfinished: tuple[str, ...] = ()  # roles whose runs were cut short: what is missing may be what names a cause
     unstartable: str = ""  # why nothing was started at all, if so: "needs an arm64 engine", "no engine answers"

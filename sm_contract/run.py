@@ -19,10 +19,10 @@ from sm_contract.declaration import Declaration
 from sm_contract.engine.connect import open_engine
 from sm_contract.engine.protocol import Engine, EngineError, EngineMissing
 from sm_contract.image.facts import Examined, examine
-from sm_contract.journal import JournalWriter, read_journal
+from sm_contract.journal import JournalError, JournalWriter, read_journal, unwritten
 from sm_contract.judge import Judge
 from sm_contract.options import Options, Subject
-from sm_contract.record import ROLES, Life, ModelFacts, Record
+from sm_contract.record import ROLES, ModelFacts, Record
 from sm_contract.requirements import registry
 from sm_contract.scenarios.life import Stage
 from sm_contract.scenarios.machine import Closed, Machine
@@ -58,31 +58,27 @@ class Run:
         self.faults: list[str] = []  # tracebacks of scenarios that broke by a fault of ours
         self.engine: Engine | None = None
         self.starts = 0
-        self.swept = ""  # what an earlier run had left and this one removed
         self.complete = True
         self.durations: dict[str, float] = {}
         self._missing: EngineMissing | None = None
         self._examined: dict[str, tuple[Examined, Examined]] = {}  # by label: what trains, and what serves
         self._judges: dict[str, Judge] = {}
-        self._plans: dict[str, Plan] = {}
-        self._kept: set[str] = set()
         self._machine: Machine | None = None
         self._began = time.monotonic()
-        self._folder = Path(tempfile.mkdtemp(prefix="sm-contract-"))
+        self._folder: Path | None = None  # the journal's
+        self._journal = options.judge
         self._writer: JournalWriter | None = None
+        self._unwritten: JournalError | None = None  # why there is no journal
         self._closed = threading.Lock()
         self._writing = threading.Lock()
+        if options.judge is None:
+            self._begin_journal()
 
     @cached_property
     def _given(self) -> Given:
         """What the images are run with; a journal is judged without."""
         data = given(self.declaration)
         return replace(data, roles=self.options.roles or data.roles)
-
-    @property
-    def journal(self) -> Path:
-        """The journal as far as it is written; it goes with ``close``."""
-        return self.options.judge or self._folder / "journal.jsonl"
 
     def look(self) -> None:
         """Find every image and look at it, starting nothing; with a journal there is nothing to look at.
@@ -105,11 +101,15 @@ class Run:
             return
         if not self._examined:
             self.look()
-        self._writer = JournalWriter(self.journal.open("w", encoding="utf-8"))
         for subject in self.subjects.values():
             began = time.monotonic()
-            self._carry_out(subject, runs_for(wanted))
-            self.durations[subject.label] += time.monotonic() - began
+            try:
+                self._carry_out(subject, runs_for(wanted))
+            except BaseException:
+                self.complete = False
+                raise
+            finally:
+                self.durations[subject.label] += time.monotonic() - began
 
     def judgement(self, subject: str, id: str) -> Judgement:
         """The verdict on one requirement for one subject."""
@@ -133,22 +133,56 @@ class Run:
         """End every life, remove all that is ours, finish the journal. Safe to call twice."""
         with self._closed:
             self.complete = self.complete and not interrupted
-            if self._machine is not None:
-                self._machine.close()
-            if self.engine is not None:
-                self.starts = self.engine.starts
-                self.engine.close()
-                self.engine = None
-            for label, plan in self._plans.items():
-                self._keep(label, plan)
-            with self._writing:
-                if self._writer is not None:
-                    self._writer.close(complete=self.complete, faults=self.faults)
-                    self._writer = None
+            self._end()
+            self._note(lambda writer: writer.close(complete=self.complete, faults=self.faults))
+            self._writer = None
+
+    def _end(self) -> None:
+        """End every life, and remove all that is ours."""
+        if self._machine is not None:
+            self._machine.close()
+        if self.engine is not None:
+            self.starts = self.engine.starts
+            self.engine.close()
+            self.engine = None
+
+    # --- the journal
+
+    def journal(self) -> Path:
+        """The finished journal; it goes with ``forget``. Raises JournalError if it could not be written."""
+        if self._unwritten is not None or self._journal is None:
+            raise self._unwritten or JournalError("there is no journal: nothing was recorded")
+        return self._journal
+
+    def keep_journal(self) -> str:
+        """Let the journal outlive the run, as the only report there is; says how to use it."""
+        if self._folder is None or self._unwritten is not None:
+            return ""
+        self._folder = None
+        return f"what was recorded is kept, and --sm-judge={self._journal} judges it again without another run"
 
     def forget(self) -> None:
-        """Remove the journal's temporary folder; after the reports are written."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """Remove the journal; after the reports are written."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _begin_journal(self) -> None:
+        try:
+            self._folder = Path(tempfile.mkdtemp(prefix="sm-contract-"))
+            self._journal = self._folder / "journal.jsonl"
+            self._writer = JournalWriter(self._journal.open("w", encoding="utf-8"))
+        except OSError as error:
+            self._unwritten = unwritten(self._folder, error)
+
+    def _note(self, note: Callable[[JournalWriter], None]) -> None:
+        """Write to the journal. A disk that fills ends the journal and not the run."""
+        with self._writing:
+            try:
+                if self._writer is not None:
+                    note(self._writer)
+            except OSError as error:
+                self._writer = None
+                self._unwritten = unwritten(self._folder, error)
 
     # --- one subject
 
@@ -177,7 +211,6 @@ class Run:
             serving_image=inference.facts,
             model=model,
         )
-        self._plans[subject.label] = plan
         try:
             self._in_background(plan.carry_out)
         except Closed:
@@ -190,20 +223,16 @@ class Run:
             self._keep(subject.label, plan)
 
     def _keep(self, label: str, plan: Plan) -> None:
-        """Take over what a plan recorded, once, as far as it came."""
-        with self._writing:
-            if label in self._kept:
-                return
-            self._kept.add(label)
-            record = replace(
-                self.records[label],
-                roles={role: plan.roles[role] for role in ROLES if role in plan.roles},
-                model=plan.model,
-                lives=dict(plan.lives),
-            )
-            self.records[label] = record
-            if self._writer is not None:
-                self._writer.record(label, record)
+        """Take over what a plan recorded, as far as it came."""
+        record = replace(
+            self.records[label],
+            roles={role: plan.roles[role] for role in ROLES if role in plan.roles},
+            model=plan.model,
+            lives=dict(plan.lives),
+            unfinished=tuple(role for role in ROLES if role in plan.unfinished),
+        )
+        self.records[label] = record
+        self._note(lambda writer: writer.record(label, record))
 
     def _in_background(self, work: Callable[[], None]) -> None:
         """Carry on in a thread, so that Ctrl-C reaches the main one at once and ends every life."""
@@ -213,7 +242,7 @@ class Run:
                 while not future.done():
                     wait([future], timeout=0.2)
             except BaseException:
-                self.close(interrupted=True)
+                self._end()
                 raise
             future.result()
 
@@ -259,13 +288,8 @@ class Run:
             waiting=self._waiting,
             done=self._done,
             noted=self._noted,
-            recorded=lambda life: self._recorded(subject, life),
+            recorded=lambda life: self._note(lambda writer: writer.life(subject.label, life)),
         )
-
-    def _recorded(self, subject: Subject, life: Life) -> None:
-        with self._writing:
-            if self._writer is not None:
-                self._writer.life(subject.label, life)
 
     def _engine_facts(self) -> dict[str, str]:
         if self.engine is None:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sm_contract.journal import unwritten
+
 INPUT = "sm_contract_shared"  # the folder's name among what the controller tells a worker
 
 
@@ -31,7 +33,11 @@ class Shared:
     def publish(self, journal: Path) -> None:
         """Put a finished journal where the others look, whole or not at all."""
         part = self.journal.with_suffix(".part")
-        shutil.copyfile(journal, part)
+        try:
+            shutil.copyfile(journal, part)
+        except OSError as error:
+            part.unlink(missing_ok=True)  # the word of it that is left next needs room as well
+            raise unwritten(self.folder, error) from error
         os.replace(part, self.journal)
 
     def report(self, kind: str, text: str) -> None:

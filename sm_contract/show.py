@@ -15,6 +15,7 @@ from sm_contract.asking import built
 from sm_contract.catalogue import CURRENT
 from sm_contract.collection import PACKAGE, RequirementBroken, told
 from sm_contract.gate import Gate, judged
+from sm_contract.journal import JournalError
 from sm_contract.keywords import meant
 from sm_contract.report import errors
 from sm_contract.report.files import JOURNAL, ReportError, write_reports, write_whole
@@ -183,12 +184,12 @@ class Show:
             return True
         try:
             paths = write_reports(folder, results, status=int(status))
-            if run.journal.exists():
-                paths.append(folder / JOURNAL)
-                if not (paths[-1].exists() and paths[-1].samefile(run.journal)):
-                    write_whole(paths[-1], run.journal.read_text(encoding="utf-8"))
-        except (ReportError, OSError) as error:
-            self._errors.append(str(error))
+            journal = run.journal()
+            paths.append(folder / JOURNAL)
+            if not (paths[-1].exists() and paths[-1].samefile(journal)):
+                write_whole(paths[-1], journal.read_text(encoding="utf-8"))
+        except (ReportError, JournalError, OSError) as error:
+            self._errors.append("; ".join(filter(None, (str(error), run.keep_journal()))))
             return False
         self._reports += map(str, paths)
         return True

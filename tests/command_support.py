@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -39,10 +39,12 @@ class Ran:
         return re.findall(rf"^ *{re.escape(verdict)} (SM-[A-Z0-9-]+)", self.out, re.MULTILINE)
 
 
-def command(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Ran:
-    """Run pytest in a folder. The options of the outer run do not reach it."""
+def command(
+    folder: Path, *arguments: str, environment: Mapping[str, str] | None = None, within: Sequence[str] = ()
+) -> Ran:
+    """Run pytest in a folder, as the argument of another command. The options of the outer run do not reach it."""
     done = subprocess.run(
-        [*PYTEST, *arguments],
+        [*within, *PYTEST, *arguments],
         cwd=folder,
         env=_environment(environment),
         capture_output=True,
@@ -53,22 +55,36 @@ def command(folder: Path, *arguments: str, environment: Mapping[str, str] | None
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
-def interrupted(folder: Path, *arguments: str, when: Path, by: int = signal.SIGINT) -> Ran:
-    """Run pytest in a folder and send it a signal as soon as a file is there."""
+def meanwhile(
+    folder: Path, *arguments: str, do: Callable[[subprocess.Popen[str]], object], within: Sequence[str] = ()
+) -> Ran:
+    """Run pytest in a folder, and do something to it as it goes on."""
     process = subprocess.Popen(
-        [*PYTEST, *arguments],
+        [*within, *PYTEST, *arguments],
         cwd=folder,
         env=_environment(None),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    deadline = time.monotonic() + 60
-    while not when.exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(by)
-    out, err = process.communicate(timeout=60)
+    try:
+        do(process)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
     return Ran(process.returncode, out, err)
+
+
+def interrupted(folder: Path, *arguments: str, when: Path, by: int = signal.SIGINT) -> Ran:
+    """Run pytest in a folder and send it a signal as soon as a file is there."""
+
+    def send(process: subprocess.Popen[str]) -> None:
+        deadline = time.monotonic() + 60
+        while not when.exists() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(by)
+
+    return meanwhile(folder, *arguments, do=send)
 
 
 def _environment(more: Mapping[str, str] | None) -> dict[str, str]:

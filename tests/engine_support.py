@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import shutil
+import signal
 import subprocess
 import tarfile
 import tempfile
@@ -121,6 +122,11 @@ def until(what: Callable[[], Any], seconds: float = 10.0, every: float = 0.05) -
     return found
 
 
+def promised(seconds: float) -> float:
+    """How long may take what is promised in so many seconds, on a machine that others may keep busy meanwhile."""
+    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def things(api: Any, session: str) -> list[str]:
     """Everything in the engine with a session's marks, asked of the docker command and not of the code under test."""
     commands = (
@@ -142,12 +148,27 @@ class Dockerd:
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self.disk = home / "data"
         self.url = f"unix://{home}/engine.sock"
         self.process = self.start()
 
+    @property
+    def within(self) -> tuple[str, ...]:
+        """What to put before a command that is to reach this engine's containers: its network is its own."""
+        return ("nsenter", f"--target={self.process.pid}", "--net")
+
+    def bring(self, image: str) -> None:
+        """Bring in an image of the first engine."""
+        self.client().load_image(b"".join(client().get_image(image)))
+
+    def things(self) -> list[str]:
+        """Every container and volume there is."""
+        containers = [name[1:] for found in self.client().containers(all=True) for name in found["Names"]]
+        return containers + [volume["Name"] for volume in self.client().volumes()["Volumes"] or []]
+
     def start(self) -> subprocess.Popen[bytes]:
         home = self.home
-        flags = [f"--data-root={home}/data", f"--exec-root={home}/exec", f"--pidfile={home}/pid", f"-H={self.url}"]
+        flags = [f"--data-root={self.disk}", f"--exec-root={home}/exec", f"--pidfile={home}/pid", f"-H={self.url}"]
         with (home / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 # in a network of its own: an engine without a bridge removes docker0, which is the first one's
@@ -176,7 +197,10 @@ class Dockerd:
         return docker_py.APIClient(base_url=self.url, version="1.40", timeout=20)
 
     def die(self) -> None:
+        """As by a power cut: the engine and its containerd; what they started goes on."""
+        containerd = int((self.home / "exec" / "containerd" / "containerd.pid").read_text())
         self.process.kill()
+        os.kill(containerd, signal.SIGKILL)
         self.process.wait()
 
     def end(self) -> None:
@@ -190,6 +214,27 @@ class Dockerd:
 
 
 @contextlib.contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
+    """A disk of this size ("48m") on a folder."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root to mount a small disk")
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], check=False)
+    if done.returncode:
+        pytest.skip("needs to mount a small disk")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder], check=False)
+
+
+def fill(disk: Path) -> None:
+    """Write to a disk until it is full."""
+    with (disk / "filling").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"x" * 4096)
+
+
+@contextlib.contextmanager
 def second_engine(disk: str = "") -> Iterator[Dockerd]:
     """A second dockerd for as long as it is needed, on a disk of its own size if one is given ("48m")."""
     if os.geteuid() != 0 or not shutil.which("dockerd"):
@@ -197,18 +242,12 @@ def second_engine(disk: str = "") -> Iterator[Dockerd]:
     home = Path(tempfile.mkdtemp(prefix="smc-", dir="/tmp"))  # a socket's path is short
     try:
         (home / "data").mkdir()
-        if (
-            disk
-            and subprocess.run(
-                ["mount", "-t", "tmpfs", "-o", f"size={disk}", "tmpfs", home / "data"], check=False
-            ).returncode
-        ):
-            pytest.skip("needs to mount a small disk")
-        made = Dockerd(home)
-        try:
-            yield made
-        finally:
-            made.end()
+        with small_disk(home / "data", disk) if disk else contextlib.nullcontext():
+            made = Dockerd(home)
+            try:
+                yield made
+            finally:
+                made.end()
     finally:
         mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines() if str(home) in line]
         for mount in sorted(mounts, reverse=True):

@@ -24,14 +24,6 @@ LOOKED_AT = looked_at("seen:1")
 ODD = named("odd:1", workdir_file=None)  # a MUST that AWS does not document: it warns
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """An empty folder of a user's."""
-    path = tmp_path / "project"
-    path.mkdir()
-    return path
-
-
 def _unclaimed() -> Record:
     facts = {role: replace(fact, claimed=False) for role, fact in GOOD.roles.items()}
     return replace(named("none:1"), roles=facts)

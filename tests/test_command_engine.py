@@ -11,8 +11,8 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from command_support import Ran, command, interrupted
-from engine_support import client, copy_of, docker
+from command_support import Ran, command
+from engine_support import client, copy_of
 
 from fixtures.candidates import build
 from sm_contract.status import Exit
@@ -51,11 +51,10 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    path = tmp_path / "project"
-    (path / "my_tests").mkdir(parents=True)
-    (path / "my_tests" / "test_team.py").write_text(dedent(OWN), encoding="utf-8")
-    return path
+def project(folder: Path) -> Path:
+    (folder / "my_tests").mkdir()
+    (folder / "my_tests" / "test_team.py").write_text(dedent(OWN), encoding="utf-8")
+    return folder
 
 
 @contextlib.contextmanager
@@ -72,12 +71,12 @@ def counting_starts(image: str) -> Iterator[list[str]]:
         heard += events.stdout.read().split()
 
 
-def test_workers_share_one_record(folder: Path, shell: str) -> None:
+def test_workers_share_one_record(project: Path, shell: str) -> None:
     pytest.importorskip("xdist")
     seen: list[tuple[Ran, int]] = []
     for how in ([], ["-n", "2"]):
         with counting_starts(shell) as started:
-            ran = command(folder, "my_tests", f"--image={shell}", *QUICK, "--sm-report=report", "-v", *how)
+            ran = command(project, "my_tests", f"--image={shell}", *QUICK, "--sm-report=report", "-v", *how)
         seen.append((ran, len(started)))
 
     (alone, started_alone), (many, started_by_many) = seen
@@ -87,27 +86,10 @@ def test_workers_share_one_record(folder: Path, shell: str) -> None:
         assert outcome in alone.out
         assert outcome in many.out
     assert "arning" not in alone.out + many.out
-    lives = [json.loads(line) for line in (folder / "report" / "journal.jsonl").read_text("utf-8").splitlines()]
+    lives = [json.loads(line) for line in (project / "report" / "journal.jsonl").read_text("utf-8").splitlines()]
     recorded = [line["life"]["name"] for line in lives if line["kind"] == "life"]
     assert "serve.bare" in recorded
     assert not {"serve.again", "train.bad_data"} & set(recorded), "no test asked for them"
-
-
-def test_ctrl_c_while_a_container_runs(folder: Path, shell: str, tmp_path: Path) -> None:
-    sign = tmp_path / "started"
-    watch = subprocess.Popen(
-        ["sh", "-c", f"docker events --filter event=start --filter image={shell} | head -n1 && touch {sign}"],
-        stdout=subprocess.DEVNULL,
-    )
-    ran = interrupted(folder, f"--image={shell}", *QUICK, "--sm-report=report", when=sign)
-    watch.wait()
-    ended = time.monotonic()
-
-    assert ran.status == Exit.INTERRUPTED, ran.text
-    while docker("ps", "-aq", f"--filter=ancestor={shell}"):
-        assert time.monotonic() - ended < 5, "everything of ours is gone within five seconds"
-    assert "interrupted" in ran.out.splitlines()[-1]
-    assert json.loads((folder / "report" / "result.json").read_text("utf-8"))["incomplete"] is True
 
 
 def test_an_image_nobody_knows(folder: Path) -> None:

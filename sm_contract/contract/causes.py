@@ -331,7 +331,7 @@ def why_not(view: RoleView, run: str = "") -> NoReturn:
         how = "fails when its inputs are read-only, which hides what else the run would show" if flip else ""
         how = how or "no single difference between the runs explains it"
         raise NotTestable(f"{bad[0].name} did not go well: {how}", evidence=bad)
-    raise NotRecorded(run or f"a {view.role} run that would show it")
+    raise NotRecorded(run or f"the {view.role} run that would show it")
 
 
 def refused(view: RoleView, life: Life) -> Blocked | NotTestable:

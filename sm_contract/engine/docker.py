@@ -143,6 +143,11 @@ class DockerEngine:
         """A volume's content as a tar stream (members below "./")."""
         return self.volumes.read(volume, image)
 
+    def check_room(self) -> None:
+        """Raise EngineFull if its disk is full, as far as that can be seen from here."""
+        if self.facts.local:
+            self.link.check_room()
+
     # --- images ---
 
     def tag(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -20,6 +21,7 @@ from sm_contract.engine.protocol import EngineError, EngineFull, EngineLost
 
 CALL_SECONDS = 120.0  # the longest a call may be silent; a commit of gigabytes is slow
 PING_SECONDS = 3.0
+ROOM = 1 << 20  # bytes; with less a disk is full
 FULL = ("no space left on device", "disk quota exceeded", "not enough space")
 
 # docker-py's APIClient; its stubs leave half of the calls untyped, which strict checking would refuse one by one.
@@ -143,6 +145,18 @@ class Link:
                 f"the data disk{disk} of the engine at {self.address.url} is full: {words}. "
                 "Free some space there (`docker system df` shows what takes it) and run again"
             )
+
+    def check_room(self) -> None:
+        """Raise EngineFull if nothing more can be written to the data disk. It has to be a disk of this machine."""
+        try:
+            disk = os.statvfs(self.data_disk)
+        except OSError:  # not for us to see
+            return
+        room = disk.f_bavail * disk.f_frsize
+        if disk.f_blocks and room < ROOM:
+            self.check_full(f"{FULL[0]}, {room >> 10} KB are left")
+        if disk.f_files and not disk.f_favail:
+            self.check_full(f"{FULL[0]} for one more file")
 
     def alive(self) -> bool:
         """Whether the engine answers at all."""

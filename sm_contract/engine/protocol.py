@@ -14,17 +14,25 @@ from sm_contract.record import FileFact, Listener
 class EngineError(Exception):
     """The engine is missing, refused us, or was lost. ``args[0]`` names the input and the way out."""
 
+    cut_short = "the container engine refused a call"  # why a run that met it did not come to its end
+
 
 class EngineMissing(EngineError):
     """No engine answers where one was looked for."""
+
+    cut_short = ""  # nothing was begun
 
 
 class EngineLost(EngineError):
     """An engine that answered before does not any more."""
 
+    cut_short = "the container engine was lost"
+
 
 class EngineFull(EngineError):
     """The engine's disk is full (or its quota): a limit of the machine, never a verdict."""
+
+    cut_short = "the disk of the container engine is full"
 
 
 class ImageUnknown(Exception):
@@ -204,6 +212,9 @@ class Engine(Protocol):
 
     def load(self, tar: Iterable[bytes]) -> str:
         """Stream a docker archive in, whose only tag is ours; returns the image id."""
+
+    def check_room(self) -> None:
+        """Raise EngineFull if its disk is full, as far as that can be seen from here."""
 
     def tag(self) -> str:
         """The next tag of ours: ``sm-contract/<session>:<n>``."""

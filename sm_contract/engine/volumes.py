@@ -83,22 +83,24 @@ class Volumes:
 
     @contextlib.contextmanager
     def door(self, image: str, purpose: str, volume: Volume | None = None) -> Iterator[str]:
-        """A never-started container, for as long as it is needed."""
-        ident = self.open_door(image, purpose, volume)
+        """A never-started container, for as long as it is needed; its name."""
+        name = self.open_door(image, purpose, volume)
         try:
-            yield ident
+            yield name
         finally:
             with contextlib.suppress(APIError, EngineError), self._link.calls("removing a helper") as api:
-                api.remove_container(ident, v=True, force=True)
+                api.remove_container(name, v=True, force=True)
+                self._engine.gone(name)
 
     def open_door(self, image: str, purpose: str, volume: Volume | None = None) -> str:
         name = self._engine.session.name(purpose)
         config = helper(image, self._engine.session.labels(purpose), volume)
         try:
             with self._engine.making("container", name), self._link.calls(f"making {name}") as api:
-                return str(api.create_container_from_config(config, name)["Id"])
+                api.create_container_from_config(config, name)
         except APIError as error:
             raise EngineError(f"the engine could not make a container of {image}: {says(error)}") from error
+        return name
 
     def fill(self, volume: Volume, image: str, tar: Iterable[bytes]) -> None:
         """Unpack a tar stream into a volume, owner, mode and mtime exact, through a never-started helper.
@@ -114,16 +116,16 @@ class Volumes:
                 break
         if not head:
             return
-        with self.door(image, "fill", volume) as ident:
-            self._put(ident, f"/{PLACE}", source, _chain(head, stream))
+        with self.door(image, "fill", volume) as name:
+            self._put(name, f"/{PLACE}", source, _chain(head, stream))
             top = _top(head)
             if top is not None:
-                self._put(ident, "/", None, iter([top]))  # an iterator is streamed, a list would be form fields
+                self._put(name, "/", None, iter([top]))  # an iterator is streamed, a list would be form fields
 
-    def _put(self, ident: str, path: str, source: Source | None, body: Iterable[bytes]) -> None:
+    def _put(self, name: str, path: str, source: Source | None, body: Iterable[bytes]) -> None:
         try:
             with self._link.calls("filling a volume", source) as api:
-                api.put_archive(ident, path, body)
+                api.put_archive(name, path, body)
         except APIError as error:
             if source is not None and source.error is not None:
                 raise source.error from None
@@ -131,9 +133,9 @@ class Volumes:
 
     def read(self, volume: Volume, image: str) -> Iterator[bytes]:
         """A volume's content as a tar stream (members below "./")."""
-        with self.door(image, "read", volume) as ident, self._link.calls("reading a volume") as api:
+        with self.door(image, "read", volume) as name, self._link.calls("reading a volume") as api:
             try:
-                response, chunks = archive(api, ident, f"/{PLACE}/.")
+                response, chunks = archive(api, name, f"/{PLACE}/.")
             except APIError as error:
                 raise EngineError(f"the engine could not read a volume: {says(error)}") from error
             try:

@@ -69,8 +69,12 @@ class TarStore:
             raise BadImage(f"{name}: {error}; {way_out}") from None
 
     def _unpack(self, raw: Slice, name: str) -> None:
-        folder = tempfile.gettempdir()
-        with tempfile.TemporaryFile(dir=folder) as file:
+        try:
+            folder = tempfile.gettempdir()
+            unpacking = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  # entered below: its errors are others
+        except OSError as error:
+            raise BadImage(f"{name}: cannot be unpacked ({error.strerror}); set TMPDIR to a bigger disk") from None
+        with unpacking as file:
             source = unpacked(raw)
             while data := source.read(CHUNK):
                 if shutil.disk_usage(folder).free < _SPARE + len(data):

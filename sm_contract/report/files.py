@@ -23,8 +23,8 @@ def check_folder(folder: Path) -> None:
     """Make the folder, and see that a file can be written there. Raises ReportError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as trial:
+            trial.write(b"a full disk takes names and no text")
     except OSError as error:
         raise _cannot(folder, error) from error
 
@@ -38,11 +38,12 @@ def write_whole(path: Path, text: str) -> None:
             stream.write(text)
         os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's 0600 would hide it from the CI's next step
         os.replace(temporary, path)
-    except OSError as error:
-        if temporary:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-        raise _cannot(path.parent, error) from error
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        if isinstance(error, OSError):
+            raise _cannot(path.parent, error) from error
+        raise
 
 
 def write_reports(folder: Path, results: Sequence[ImageResult], *, status: int | None = None) -> list[Path]:

@@ -27,7 +27,7 @@ def document(results: Sequence[ImageResult], *, status: int | None = None) -> Js
     return {
         "schema_version": SCHEMA_VERSION,
         "exit_status": status,
-        "incomplete": any(result.incomplete for result in results),
+        "incomplete": not results or any(result.incomplete for result in results),
         "images": [_image(result) for result in results],
     }
 

@@ -93,9 +93,16 @@ class Watch:
         return not self.start_error
 
     def check_open(self) -> None:
-        """Raise Closed if the run is being ended."""
+        """Raise Closed if the run is being ended, EngineFull if what goes on shows the disk and not the image."""
         if self.stage.machine.closed.is_set():
             raise Closed
+        self.stage.engine.check_room()
+
+    def keep(self, life: Life) -> Life:
+        """Hand over the finished record, unless it was the end of the run that ended the container."""
+        self.check_open()
+        self.stage.recorded(life)
+        return life
 
     def wait(self, until: float, what: str, pace: float = 0.2) -> Iterator[None]:
         """Yield now and then until the container exits or ``until`` (monotonic) has come."""

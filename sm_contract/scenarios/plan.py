@@ -16,12 +16,13 @@ from dataclasses import dataclass, field, replace
 from sm_contract import changes
 from sm_contract.alone import speaking
 from sm_contract.candidate import Given
-from sm_contract.engine.protocol import Container, Volume
+from sm_contract.engine.protocol import Container, EngineError, Volume
 from sm_contract.platform.tree import Member, tar_stream
 from sm_contract.record import INFERENCE, TRAINING, ImageFacts, Life, ModelFacts, RoleFact
 from sm_contract.requirements import registry
 from sm_contract.scenarios.diagnosis import serving_follow_ups, training_follow_ups, unsure
 from sm_contract.scenarios.life import LEAVES, Stage
+from sm_contract.scenarios.machine import Closed
 from sm_contract.scenarios.model import ModelSource
 from sm_contract.scenarios.roles import decide
 from sm_contract.scenarios.serve import serve
@@ -69,6 +70,7 @@ class Plan:
     model: ModelFacts
     lives: dict[str, Life] = field(default_factory=dict)
     roles: dict[str, RoleFact] = field(default_factory=dict)
+    unfinished: set[str] = field(default_factory=lambda: {TRAINING, INFERENCE})  # roles with runs still to come
     _trained: Volume | None = None
     _model_known: threading.Event = field(default_factory=threading.Event)
     _volumes: ExitStack = field(default_factory=ExitStack)
@@ -76,28 +78,24 @@ class Plan:
 
     def carry_out(self) -> None:
         """Run everything; raises what a strand raised, after both have ended."""
-        with self._volumes, ThreadPoolExecutor(2) as strands:
-            started = [strands.submit(self._training_strand), strands.submit(self._serving_strand)]
-            errors = [one.exception() for one in started]
-        for error in errors:
-            if error is not None:
-                raise error
+        with self._volumes:
+            self._side_by_side([self._training_strand, self._serving_strand])
 
     # --- training
 
     def _training_strand(self) -> None:
         try:
             stage = self._wanted(self.training, TRAINING, "train.")
-            if stage is None:
-                return
-            self._first_trainings(stage)
+            if stage is not None:
+                self._first_trainings(stage)
         finally:
             self._decide(TRAINING, self.training_image)
             self._model_known.set()
-        if self._good(*FIRST_TRAININGS) is not None:
+        if stage is not None and self._good(*FIRST_TRAININGS) is not None:
             for _ in FIRST_SERVERS:  # their lives are the longest: what is short goes beside them
                 self._servers_begun.acquire()
             self._further_trainings(stage)
+        self.unfinished.discard(TRAINING)
 
     def _first_trainings(self, stage: Stage) -> None:
         kept: dict[str, Volume] = {}
@@ -180,11 +178,11 @@ class Plan:
     def _serving_strand(self) -> None:
         try:
             stage = self._wanted(self.serving, INFERENCE, "serve.")
-            if stage is None:
-                return
-            if self.model.source == "none":
-                self._model_known.wait()
-            self._servings(stage)
+            if stage is not None:
+                if self.model.source == "none":
+                    self._model_known.wait()
+                self._servings(stage)
+            self.unfinished.discard(INFERENCE)
         finally:
             self._servers_begun.release(len(FIRST_SERVERS))
             self._decide(INFERENCE, self.serving_image)
@@ -325,13 +323,23 @@ class Plan:
         return volume
 
     def _side_by_side(self, runs: Sequence[Callable[[], object]]) -> None:
+        """Do these at once; raise what one of them raised, after all have ended."""
         if not runs:
             return
         with ThreadPoolExecutor(len(runs)) as pool:
-            errors = [future.exception() for future in [pool.submit(run) for run in runs]]
-        for error in errors:
-            if error is not None:
-                raise error
+            errors = [future.exception() for future in [pool.submit(self._whole, run) for run in runs]]
+        for error in sorted(filter(None, errors), key=lambda error: isinstance(error, Closed)):  # the cause first
+            raise error
+
+    def _whole(self, run: Callable[[], object]) -> None:
+        """Without its engine no life goes on: what runs beside one that lost it would only wait, and mislead."""
+        try:
+            run()
+        except EngineError:
+            for stage in (self.training, self.serving):
+                if stage is not None:
+                    stage.machine.close()
+            raise
 
 
 def _hidden_folders(image: ImageFacts) -> tuple[str, ...]:

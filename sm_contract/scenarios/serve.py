@@ -54,9 +54,7 @@ def serve(
         host = _Host(watch, given, patience)
         if watch.start():
             host.live()
-        life = host.record()
-        stage.recorded(life)
-        return life
+        return watch.keep(host.record())
 
 
 @dataclass

@@ -72,9 +72,7 @@ def train(
             at_end(watch.container)
         life = watch.life()
         trees = {} if watch.start_error else {"model": model, "output": output}
-        life = replace(life, kill=kill, result=_result(stage, life, trees))
-        stage.recorded(life)
-        return life
+        return watch.keep(replace(life, kill=kill, result=_result(stage, life, trees)))
 
 
 def _input_tree(given: Given, setup: Setup) -> Iterator[Member]:
