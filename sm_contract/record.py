@@ -112,11 +112,14 @@ class Ping:
         return self.status == 200 and self.seconds <= limit
 
 
+BUSY = "busy"  # the name of invocations that are sent several at a time
+
+
 @dataclass(frozen=True, kw_only=True)
 class Invocation:
     """One POST /invocations, as the platform would pass it on."""
 
-    name: str  # "plain", "repeated", "extra headers", "custom attributes", "usual client headers", "busy", …
+    name: str  # "plain", "repeated", "extra headers", "custom attributes", "usual client headers", BUSY, …
     request: int  # which of the requests, from 0
     content_type: str
     accept: str = ""

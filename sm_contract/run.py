@@ -21,8 +21,10 @@ from sm_contract.image.facts import Examined, examine
 from sm_contract.journal import JournalWriter, read_journal
 from sm_contract.judge import Judge
 from sm_contract.options import Options, Subject
+from sm_contract.recipe import Recipe
 from sm_contract.record import ROLES, Life, ModelFacts, Record
 from sm_contract.requirements import registry
+from sm_contract.scenarios.contents import Contents
 from sm_contract.scenarios.life import Stage
 from sm_contract.scenarios.machine import Closed, Machine
 from sm_contract.scenarios.model import examine_model
@@ -50,6 +52,7 @@ class Run:
         self.options = options
         self._waiting, self._done = waiting, done
         self.records: dict[str, Record] = {}
+        self.recipes: dict[str, dict[str, Recipe]] = {}  # by subject and life; none of a record that was read back
         self.faults: list[str] = []  # tracebacks of scenarios that broke by a fault of ours
         self.engine: Engine | None = None
         self.starts = 0
@@ -220,18 +223,21 @@ class Run:
         else:
             slots = max(1, min(slots, int(facts.memory * 0.9) // memory))
         self._machine = self._machine or Machine(slots)
+        image = examined.image(self.engine)
         return Stage(
             engine=self.engine,
             machine=self._machine,
-            image=examined.image(self.engine),
+            image=image,
             limits=self.options.limits,
             baked=examined.facts.baked,
             memory=memory,
             processes=self.options.processes or 2048 * facts.cpus,
             log_bytes=self.options.log_size or LOG_BYTES,
+            contents=Contents(self.engine, image, self._folder if self.options.report else None),
             waiting=self._waiting,
             done=self._done,
             recorded=lambda life: self._recorded(subject, life),
+            written=lambda recipe: self.recipes.setdefault(subject.label, {}).update({recipe.life: recipe}),
         )
 
     def _recorded(self, subject: Subject, life: Life) -> None:

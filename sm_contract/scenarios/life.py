@@ -18,7 +18,9 @@ from sm_contract.engine.protocol import (
     Volume,
 )
 from sm_contract.platform.limits import Limits
+from sm_contract.recipe import Recipe, Sent
 from sm_contract.record import INFERENCE, WORD, Event, FileFact, Life, LogLine
+from sm_contract.scenarios.contents import Contents
 from sm_contract.scenarios.machine import Closed, Lateness, Machine, Neighbours
 from sm_contract.scenarios.setup import Setup
 
@@ -39,9 +41,11 @@ class Stage:
     memory: int
     processes: int
     log_bytes: int
+    contents: Contents
     waiting: Waiting = lambda *_: None
     done: Callable[[str], None] = lambda _: None
     recorded: Callable[[Life], None] = lambda _: None
+    written: Callable[[Recipe], None] = lambda _: None
 
 
 @dataclass
@@ -53,6 +57,7 @@ class Watch:
     container: Container
     neighbours: Neighbours
     lateness: Lateness
+    sent: list[Sent]
     began: float = field(default_factory=time.monotonic)
     events: list[Event] = field(default_factory=list)
     lines: list[LogLine] = field(default_factory=list)
@@ -175,7 +180,7 @@ def watched(stage: Stage, setup: Setup, mounts: list[Mount], environment: dict[s
             aliases=("algo-1",) if setup.role == "training" and setup.network != "none" else (),
             mounts=tuple(mounts),
             terminal=setup.terminal,
-            capabilities=setup.capabilities,
+            capabilities=tuple(name for name in setup.capabilities if name not in engine.facts.withheld),
             devices=setup.devices,
             seccomp=setup.seccomp,
             privileged=setup.privileged,
@@ -183,13 +188,16 @@ def watched(stage: Stage, setup: Setup, mounts: list[Mount], environment: dict[s
             processes=stage.processes,
             log_bytes=stage.log_bytes,
         )
+        contents = {mount.target: stage.contents.of(mount.volume) for mount in mounts}
+        recipe = Recipe(life=setup.name, spec=spec, contents=contents)
+        stage.written(recipe)
         container: Container
         try:
             container = engine.create(spec)
         except StartError as error:
             container = cast(Container, NeverCreated(setup.name, str(error)))
         stack.callback(container.remove)
-        watch = Watch(stage, setup, container, neighbours, lateness)
+        watch = Watch(stage, setup, container, neighbours, lateness, recipe.sent)
         container.follow(watch.line)
         yield watch
 

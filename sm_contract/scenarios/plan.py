@@ -16,7 +16,8 @@ from dataclasses import dataclass, field, replace
 from sm_contract import changes
 from sm_contract.candidate import Given
 from sm_contract.engine.protocol import Container, Volume
-from sm_contract.platform.tree import Member, tar_stream
+from sm_contract.platform.content import Content
+from sm_contract.platform.tree import Member
 from sm_contract.record import INFERENCE, TRAINING, ImageFacts, Life, ModelFacts, RoleFact
 from sm_contract.requirements import registry
 from sm_contract.scenarios.diagnosis import late, serving_follow_ups, training_follow_ups
@@ -179,7 +180,7 @@ class Plan:
 
     def _servings(self, stage: Stage) -> None:
         trained = self._trained if self.model.source == "trained" else None
-        source = ModelSource(stage.engine, stage.image, self.model, trained)
+        source = ModelSource(stage.contents, self.model, trained)
         used = self._volume(stage)
         source.fill(used)
         bare = serve_bare(self.given)
@@ -187,9 +188,10 @@ class Plan:
         def one(setup: Setup, volume: Volume | None = None, on: Stage = stage, patience: float = math.inf) -> Life:
             if volume is None:
                 volume = self._volume(stage)
-                source.fill(volume)
-                if setup.model == "file":
-                    stage.engine.fill(volume, stage.image, tar_stream([Member(path="model", data=b"\n")], mtime=0))
+                if setup.model == "file":  # where there is no other
+                    stage.contents.fill(volume, Content(members=lambda: [Member(path="model", data=b"\n")]))
+                else:
+                    source.fill(volume)
             return self._add(serve(on, self.given, setup, volume, patience=patience))
 
         self._side_by_side([lambda: one(serve_full(self.given)), lambda: one(bare, used)])
@@ -209,14 +211,18 @@ class Plan:
             self._further_servings(stage, one, used)
 
     def _further_servings(self, stage: Stage, one: Callable[..., Life], used: Volume) -> None:
+        def on_used(setup: Setup) -> Life:
+            stage.contents.keep(used)
+            return one(setup, used)
+
         def again() -> None:
             setup = replace(serve_bare(self.given, "serve.again"), network="none", model="used")
-            life = one(setup, used)
+            life = on_used(setup)
             if not life.good and self.lives["serve.bare"].good:
                 for change in (changes.USED_MODEL, changes.NO_NETWORK):
                     varied = replace(vary(serve_bare(self.given), change, self.given), thorough=False)
                     if varied.name not in self.lives:
-                        one(varied, used if change == changes.USED_MODEL else None)
+                        on_used(varied) if change == changes.USED_MODEL else one(varied)
 
         def empty() -> None:
             # a server that does without its model is as fast as with it; one that never comes up says enough
@@ -227,7 +233,7 @@ class Plan:
             self._model_known.wait()
             if self._trained is not None:
                 volume = self._volume(stage)
-                stage.engine.fill(volume, stage.image, stage.engine.read(self._trained, stage.image))
+                stage.contents.copy(self._trained, volume)
                 one(serve_bare(self.given, "serve.handover"), volume)
 
         wanted: list[Callable[[], None]] = []
@@ -250,11 +256,12 @@ class Plan:
 
         good = self._good("train.full", "train.bare")
         setup = train_full(self.given) if good == "train.full" else train_bare(self.given)
-        again = train(replace(stage, recorded=lambda _: None), self.given, setup, at_end=keep)
+        unseen = replace(stage, recorded=lambda _: None, written=lambda _: None)
+        again = train(unseen, self.given, setup, at_end=keep)
         if not again.good or not images:
             return None
         varied = replace(vary(bare, changes.TRAINED_CONTAINER, self.given), thorough=False)
-        return one(varied, None, replace(stage, image=images[0]))
+        return one(varied, None, replace(stage, image=images[0], written=lambda _: None))  # nobody has that image
 
     def _confirm(self, one: Callable[..., Life], bare: Setup) -> None:
         """What broke a time limit beside other lives of ours is measured again with the machine to itself."""
