@@ -7,6 +7,7 @@ A life's name is its run ("train.full"), for a follow-up the run it varies and w
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 TRAINING = "training"
@@ -256,6 +257,14 @@ class Life:
             # any program may end with 0 when it is given no word: only a model shows that it trained
             return self.trained and (self.saved or bool(self.command))
         return self.served
+
+    def observed(self) -> Iterator[object]:
+        """Everything in it that may be evidence."""
+        yield from (*self.pings, *self.invocations, *self.log, *self.events, *(self.listeners or ()))
+        if self.stop is not None:
+            yield from (self.stop, *(self.stop.listeners or ()))
+        if self.result is not None:
+            yield from (*self.result.model, *self.result.output)
 
     def log_text(self) -> str:
         return "\n".join(line.text for line in self.log)

@@ -159,6 +159,7 @@ def _text(judgement: Judgement, record: Record | None) -> str:
         ("fix", judgement.fix),
         *(("source", url) for url in judgement.sources),
         *(("evidence", text) for text in judgement.evidence),
+        ("by hand", judgement.by_hand),
     )
     return "\n".join(f"{label}: {text}" for label, text in parts if text)
 

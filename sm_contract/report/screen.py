@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from pathlib import Path
 
 from sm_contract.record import Event, Life
 from sm_contract.report.cloud import cloud_words
@@ -36,6 +37,7 @@ def failure(
         *_evidence(judgement, page),
         *_lives(judgement, result, page),
         *_sources(judgement, page),
+        *_by_hand(judgement, result, page),
         *page.beside("again", rerun(result, judgement.id, page, options), style="cyan"),
     ]
 
@@ -47,6 +49,7 @@ def warning(judgement: Judgement, result: ImageResult, page: Page) -> list[Line]
         *page.row("observed", judgement.observed, most=3),
         *page.row("fix", judgement.fix, style="green", most=3),
         *_sources(judgement, page)[:1],
+        *_by_hand(judgement, result, page),
     ]
 
 
@@ -113,6 +116,11 @@ def _sources(judgement: Judgement, page: Page) -> list[Line]:
     for label, url in zip(("source", *[""] * len(judgement.sources)), judgement.sources, strict=False):
         lines += page.row(label, url, style="light")
     return lines
+
+
+def _by_hand(judgement: Judgement, result: ImageResult, page: Page) -> list[Line]:
+    script = page.safe(str(Path(result.report, judgement.by_hand)))  # in one piece, so that it can be copied
+    return page.beside("by hand", [script]) if judgement.by_hand else []
 
 
 def _lives(judgement: Judgement, result: ImageResult, page: Page) -> Iterator[Line]:
