@@ -171,7 +171,7 @@ def _properties(judgement: Judgement) -> list[tuple[str, str]]:
         ("level", judgement.level),
         ("verdict", judgement.verdict.value),
         ("reason", judgement.reason),
-        *((name, getattr(judgement, name)) for name in ("expected", "observed", "because", "fix") if told),
+        *((name, getattr(judgement, name)) for name in ("expected", "observed", "because", "fix", "by_hand") if told),
         *((f"waiver_{name}", value) for name, value in judgement.waiver.items()),
     ]
 

@@ -29,3 +29,12 @@ machine() {
         *) see "$1 is for another processor" ;;
     esac
 }
+
+# account NAME FILE: whether a file of accounts has that name
+account() {
+    if docker cp --follow-link "$name:$2" - | tar -xOf - | cut -d : -f 1 | grep -qxF -e "$1"; then
+        see "$2 has $1"
+    else
+        see "$2 has no $1"
+    fi
+}

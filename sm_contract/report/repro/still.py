@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +17,8 @@ _BAKED = 10
 _KINDS = {"file": stat.S_IFREG, "directory": stat.S_IFDIR, "symlink": stat.S_IFLNK}
 _FORMAT = (  # what is asked of the engine, and what the record says of it
     ("platform", "{{.Os}}/{{.Architecture}}"),
-    ("user", "{{.Config.User}}"),
-    ("working directory", "{{.Config.WorkingDir}}"),
+    ("user", "{{json .Config.User}}"),
+    ("working directory", "{{json .Config.WorkingDir}}"),
 )
 
 
@@ -27,11 +28,11 @@ def image_sheet(judgement: Judgement, image: ImageFacts, *, startable: bool) -> 
     if image.source == "engine":
         steps = [f'see "{name} $(docker image inspect --format \'{form}\' "$IMAGE")"' for name, form in _FORMAT]
         steps.append('see "a reference of ${#IMAGE} characters"')
-        expected += [f"user {image.user}".rstrip(), f"working directory {image.workdir}".rstrip()]
+        expected += [f"user {json.dumps(image.user)}", f"working directory {json.dumps(image.workdir)}"]
         expected.append(f"a reference of {len(image.reference)} characters")
     if image.source == "engine" or startable:
         steps += ["docker image inspect --format '{{json .Config}}' \"$IMAGE\"", "", fragment("image"), "list"]
-        for step, line in _files(image):
+        for step, line in dict.fromkeys(_files(image)):
             steps.append(step)
             expected += [line] if line else []
     parts = [
@@ -92,12 +93,12 @@ def _files(image: ImageFacts) -> Iterator[tuple[str, str]]:
     """The files in question: the line that looks at each, and what it is to say."""
     for program in image.programs.values():
         yield from _program(program)
-    if image.workdir_file is not None or image.workdir.strip("/"):
+    if image.workdir.strip("/"):
         yield _file(image.workdir, image.workdir_file)
-    if image.user.strip("0123456789:"):
-        yield 'say "/etc/passwd and /etc/group:"', ""
-        for path in ("/etc/passwd", "/etc/group"):
-            yield f'docker cp --follow-link "$name:{path}" - | tar -xOf -', ""
+    user, _, group = image.user.partition(":")
+    for name, path, known in ((user, "/etc/passwd", image.passwd), (group, "/etc/group", image.groups)):
+        if name and not name.isdigit():
+            yield f"account {quote(name)} {path}", f"{path} has {'' if name in (known or ()) else 'no '}{name}"
     for fact in image.baked[:_BAKED]:
         yield _file(fact.path, fact)
 
