@@ -20,6 +20,7 @@ from sm_contract.image.reference import BadImage
 from sm_contract.journal import JournalError
 from sm_contract.options import Options
 from sm_contract.record import Record
+from sm_contract.report.files import ReportError, cannot_write
 from sm_contract.report.junit import case
 from sm_contract.report.repro.folder import Scripts
 from sm_contract.requirements import VIEWS, Requirement, registry
@@ -61,7 +62,7 @@ class Gate:
         self.selected = 0
         self.has_contract = False
         self.wanted: set[str] = set()
-        self.unwritten = ""  # why a part of the report is not there
+        self.unwritten: ReportError | None = None  # why a part of the report is not there
         self._scripts: Scripts | None = None  # none where lives were not recorded by this very run
 
     # --- before the first test
@@ -71,7 +72,10 @@ class Gate:
         self.run = run
         self.wanted = set(_wanted(items))
         if self.options.report is not None and self.options.judge is None and self.shared is None:
-            self._scripts = Scripts(self.options.report, [subject.label for subject in self.options.subjects])
+            try:
+                self._scripts = Scripts(self.options.report, [subject.label for subject in self.options.subjects])
+            except OSError as error:
+                raise pytest.UsageError(str(cannot_write(self.options.report, error))) from None
         try:
             if self.shared is None:
                 self.run.prepare(self.wanted)
@@ -164,12 +168,15 @@ class Gate:
         """A broken requirement with the script that shows it again."""
         if self._scripts is None or self.run is None or not judgement.verdict.broken:
             return judgement
-        recipes = self.run.recipes.get(label, {})
+        run = self.run
         try:
-            return replace(judgement, by_hand=self._scripts.write(label, judgement, self.run.records[label], recipes))
+            script = self._scripts.write(
+                label, judgement, run.records[label], run.recipes.get(label, {}), engine=run.address
+            )
         except OSError as error:
-            self.unwritten = str(error)
+            self.unwritten = cannot_write(self._scripts.report, error)
             return judgement
+        return replace(judgement, by_hand=script)
 
     def note(self, report: pytest.TestReport) -> tuple[str, Judgement] | None:
         """Keep what a test's report says; the judgement, if it brought one."""

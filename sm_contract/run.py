@@ -55,6 +55,7 @@ class Run:
         self.recipes: dict[str, dict[str, Recipe]] = {}  # by subject and life; none of a record that was read back
         self.faults: list[str] = []  # tracebacks of scenarios that broke by a fault of ours
         self.engine: Engine | None = None
+        self.address = ""  # of the engine, if it was named
         self.starts = 0
         self.swept = ""  # what an earlier run had left and this one removed
         self.complete = True
@@ -205,6 +206,7 @@ class Run:
             self.engine = open_engine(self.options.engine, deadline_seconds=upper, keep=self.options.keep != "never")
         except EngineMissing as error:
             return error
+        self.address = self.engine.facts.url if self.options.engine else ""
         return None
 
     def _examine(self, subject: Subject, data: Given, missing: EngineMissing | None) -> tuple[Examined, Examined]:

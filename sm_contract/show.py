@@ -165,8 +165,8 @@ class Show:
         if folder is None or run is None:
             return True
         try:
-            if self._gate.unwritten:
-                raise ReportError(f"--sm-report: {self._gate.unwritten}")
+            if self._gate.unwritten is not None:
+                raise self._gate.unwritten
             paths = write_reports(folder, results, status=int(status))
             if run.journal.exists():
                 paths.append(folder / JOURNAL)

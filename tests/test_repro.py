@@ -86,7 +86,7 @@ def test_nothing_made_by_hand_is_left(shown: dict[str, list[repro.Shown]]) -> No
     client = Docker().client
     containers = [container.name for container in client.containers.list(all=True)]
     there = [*containers, *(each.name for each in (*client.volumes.list(), *client.networks.list()))]
-    made = "|".join(each.name for several in shown.values() for each in several)
+    made = "|".join(each.name for several in shown.values() for each in several if each.name)
     assert made
     assert not [name for name in there if re.fullmatch(f"({made})(-.*)?", str(name))]
 
@@ -245,8 +245,18 @@ def test_what_a_copy_does_not_bring_is_made(tmp_path: Path) -> None:
     ]
 
 
+def test_a_declared_archive_is_copied_or_named(tmp_path: Path) -> None:
+    archive = tmp_path / "my model.tar.gz"
+    archive.write_bytes(b"x" * 10)
+    small, big = (lay("model", Content(archive=archive), Room(room)) for room in (10, 9))
+    assert small.files == {"model.tar.gz": archive}
+    assert small.lines[-1] == "fill model - /sm-by-hand <./model.tar.gz"
+    assert not big.files
+    assert big.lines[-1] == f"fill model - /sm-by-hand <'{archive}'"
+
+
 def test_a_model_that_was_not_kept_has_to_be_named() -> None:
-    lines = lay("model", Content(missing="what training left"), Room(0)).lines
+    lines = lay("model", Content(made="what training left"), Room(0)).lines
     assert any("MODEL has to name a folder with what training left" in line for line in lines)
 
 

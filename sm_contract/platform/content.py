@@ -18,7 +18,7 @@ class Content:
     members: Callable[[], Iterable[Member]] = tuple
     owned: Mapping[str, Path] = field(default_factory=dict)  # paths of the tree that are copies, and of what
     archive: Path | None = None
-    missing: str = ""  # what was there and was not kept, in a few words
+    made: str = ""  # by the image: what this is, in a few words; without an archive it was not kept
 
     def tar(self) -> Iterator[bytes]:
         """As a tar stream; empty if there is nothing to write."""

@@ -26,7 +26,7 @@ def check_folder(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise _cannot(folder, error) from error
+        raise cannot_write(folder, error) from error
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -42,7 +42,7 @@ def write_whole(path: Path, text: str) -> None:
         if temporary:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
-        raise _cannot(path.parent, error) from error
+        raise cannot_write(path.parent, error) from error
 
 
 def write_reports(folder: Path, results: Sequence[ImageResult], *, status: int | None = None) -> list[Path]:
@@ -59,6 +59,7 @@ def _umask() -> int:
     return mask
 
 
-def _cannot(folder: Path, error: OSError) -> ReportError:
+def cannot_write(folder: Path, error: OSError) -> ReportError:
+    """What to tell of a report that cannot be written."""
     way_out = "make room there" if error.errno == 28 else "name a folder that can, or make it writable"
     return ReportError(f"--sm-report: {folder} cannot be written ({error.strerror or error}); {way_out}")

@@ -44,10 +44,7 @@ class Contents:
                 size += out.write(chunk)
                 if size > MOST:
                     break
+        self._known[volume.name] = Content(made="what an earlier life left there", archive=path)
         if size > MOST:
             path.unlink()
-        self._known[volume.name] = (
-            Content(missing=f"what an earlier run left there (over {MOST >> 20} MB)")
-            if size > MOST
-            else Content(archive=path)
-        )
+            self._known[volume.name] = Content(made=f"what an earlier life left there, over {MOST >> 20} MB")

@@ -1,6 +1,6 @@
 # --- everything made here has this name, and is removed in the end
-name=sm-by-hand-$$
 work=$(mktemp -d) || exit 1
+name=sm-by-hand-${work##*[!A-Za-z0-9]}
 volumes=
 
 clean() {
@@ -18,4 +18,5 @@ trap 'exit 143' TERM
 docker() { command ${DOCKER:-docker} "$@"; }
 say() { printf '%s\n' "$*"; }
 see() { printf 'seen: %s\n' "$*"; }
+say "makes $name"
 quietly() { "$@" >"$work/said" 2>&1 || { cat "$work/said" >&2; exit 1; }; }

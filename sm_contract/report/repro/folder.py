@@ -25,29 +25,31 @@ class Scripts:
 
     def __init__(self, report: Path, labels: Sequence[str]) -> None:
         """``labels`` are the images of the run; several have a folder each."""
-        self._report = report
+        self.report = report
         self._room = Room(MOST)
         self._folders = dict(zip(labels, _folders(labels), strict=True))
         for old in list((report / FOLDER).glob(f"**/{SCRIPT}")):  # of an earlier run into the same folder
             if old.is_file() and old.read_text(encoding="utf-8", errors="replace").startswith(MARK):
                 shutil.rmtree(old.parent)
 
-    def write(self, label: str, judgement: Judgement, record: Record, recipes: Mapping[str, Recipe]) -> str:
+    def write(
+        self, label: str, judgement: Judgement, record: Record, recipes: Mapping[str, Recipe], engine: str = ""
+    ) -> str:
         """Write the script that shows a broken requirement; its path below the report, "" if there is none."""
-        sheets = self._sheets(judgement, record, recipes)
+        sheets = self._sheets(judgement, record, recipes, engine)
         home = Path(FOLDER, self._folders[label], _plain(judgement.id))
         for place, sheet in zip((home, home / COMPARE), sheets, strict=False):
-            _write(self._report / place, sheet)
+            _write(self.report / place, sheet)
         return (home / SCRIPT).as_posix() if sheets else ""
 
-    def _sheets(self, judgement: Judgement, record: Record, recipes: Mapping[str, Recipe]) -> list[Sheet]:
+    def _sheets(self, judgement: Judgement, record: Record, recipes: Mapping[str, Recipe], engine: str) -> list[Sheet]:
         lives = chosen(judgement, record, recipes)
         if lives:
             more = ["", ""]
             if len(lives) > 1:
                 more = [_BESIDE.format(lives[1].name), f"It is there to be compared with the life {lives[0].name}."]
             return [
-                self._life(judgement, life, record, recipes[life.name], text)
+                self._life(judgement, life, record, recipes[life.name], engine=engine, more=text)
                 for life, text in zip(lives, more, strict=False)
             ]
         if judgement.lives:
@@ -55,9 +57,12 @@ class Scripts:
         if judgement.id.startswith("SM-INFER-MODEL-"):
             return [model_sheet(judgement, record.model, self._room)] if record.model.path else []
         image = record.training_image if judgement.roles == (TRAINING,) and record.training_image else record.image
-        return [image_sheet(judgement, image, startable=bool(record.engine) and not record.unstartable)]
+        startable = bool(record.engine) and not record.unstartable
+        return [image_sheet(judgement, image, startable=startable, engine=engine)]
 
-    def _life(self, judgement: Judgement, life: Life, record: Record, recipe: Recipe, more: str) -> Sheet:
+    def _life(
+        self, judgement: Judgement, life: Life, record: Record, recipe: Recipe, *, engine: str, more: str
+    ) -> Sheet:
         trains = life.role == TRAINING and record.training_image is not None
         return life_sheet(
             judgement,
@@ -66,6 +71,7 @@ class Scripts:
             image=record.training_image if trains and record.training_image else record.image,
             concurrency=record.candidate.concurrency,
             inside=record.engine.get("inside") == "yes",
+            engine=engine,
             room=self._room,
             more=more,
         )

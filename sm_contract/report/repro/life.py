@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from shlex import quote
 
+from sm_contract import changes
 from sm_contract.recipe import Recipe, Sent
 from sm_contract.record import BUSY, TRAINING, ImageFacts, Life
 from sm_contract.report.repro.options import options, volumes
@@ -27,10 +28,14 @@ def life_sheet(
     image: ImageFacts,
     concurrency: int,
     inside: bool,
+    engine: str,
     room: Room,
     more: str = "",
 ) -> Sheet:
-    """The script that lives a life once more. ``inside``: it can look at processes from the engine's machine."""
+    """The script that lives a life once more.
+
+    ``inside``: processes can be looked at from the engine's machine; ``engine``: its address, if one was named.
+    """
     how = f", which is {life.base} with one change: {life.change}" if life.change else ""
     conditions = f" ({', '.join(life.conditions)})" if life.conditions else ""
     files: Files = {}
@@ -39,7 +44,7 @@ def life_sheet(
     steps = _training(life, inside) if trains else _serving(life, recipe, concurrency, inside, files)
     parts = [
         head(judgement, f"It does what was done in the life {life.name}{how}{conditions}.", seen(life), more),
-        settings("usage: [DOCKER=…] [TIME LIMIT=…] sh show.sh [IMAGE]", _limits(life)),
+        settings("usage: [DOCKER=…] [TIME LIMIT=…] sh show.sh [IMAGE]", _limits(life), engine),
         fragment("common"),
         the_image(image),
         fragment("container"),
@@ -86,7 +91,9 @@ def _container(recipe: Recipe, room: Room, files: Files) -> str:
 def _training(life: Life, inside: bool) -> str:
     if life.kill is None or not life.kill.victim or not inside:
         return "interfere() { :; }\n\n" + fragment("train")
-    after = f"AFTER=${{AFTER:-{life.kill.at:.1f}}} # seconds\n"
+    # one that does not wait for its data is soon through: rather early than too late
+    seconds = life.kill.at / 2 if life.change == changes.GOOD_DATA else life.kill.at
+    after = f"AFTER=${{AFTER:-{seconds:.1f}}} # seconds\n"
     return f"{after}{fragment('kill_child')}\n{fragment('train')}"
 
 
@@ -109,7 +116,8 @@ def _reachable(recipe: Recipe) -> str:
     network = recipe.spec.network
     if network.kind == "none":
         lines = [
-            "enter=\"nsenter --target $(about '{{.State.Pid}}') --net\" # needs root",
+            '[ "$(id -u)" = 0 ] || { say "only root reaches a container without a network"; exit 1; }',
+            "enter=\"nsenter --target $(about '{{.State.Pid}}') --net\"",
             "address=http://127.0.0.1:8080",
         ]
     elif network.published:

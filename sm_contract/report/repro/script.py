@@ -50,9 +50,10 @@ def head(judgement: Judgement, what: str, expected: Sequence[str], more: str = "
     return f"{MARK} " + "\n".join(f"# {line}".rstrip() for line in lines).removeprefix("# ") + "\n"
 
 
-def settings(usage: str, values: Mapping[str, tuple[object, str]]) -> str:
+def settings(usage: str, values: Mapping[str, tuple[object, str]], engine: str = "") -> str:
     """What can be set from outside: by name, its value in this run and what it is."""
     lines = [f"# {usage}", "set -u", "umask 022", 'cd "$(dirname "$0")" || exit 1']
+    lines += [f"export DOCKER_HOST=${{DOCKER_HOST-{quote(engine)}}}"] if engine else []
     lines += [f"{name}=${{{name}:-{value}}} # {what}" for name, (value, what) in values.items()]
     return "\n".join(lines) + "\n"
 

@@ -22,7 +22,7 @@ _FORMAT = (  # what is asked of the engine, and what the record says of it
 )
 
 
-def image_sheet(judgement: Judgement, image: ImageFacts, *, startable: bool) -> Sheet:
+def image_sheet(judgement: Judgement, image: ImageFacts, *, startable: bool, engine: str) -> Sheet:
     """The script that looks at an image; ``startable``: an engine can hold it."""
     steps, expected = [f'see "platform {_platform(image)}"'], [f"platform {image.os}/{image.architecture}"]
     if image.source == "engine":
@@ -37,7 +37,7 @@ def image_sheet(judgement: Judgement, image: ImageFacts, *, startable: bool) -> 
             expected += [line] if line else []
     parts = [
         head(judgement, "It looks at the image itself; nothing is started.", expected),
-        settings("usage: [DOCKER=…] sh show.sh [IMAGE]", {}),
+        settings("usage: [DOCKER=…] sh show.sh [IMAGE]", {}, engine),
         fragment("common"),
         the_image(image) if image.source == "engine" or startable else "",
         "\n".join(steps) + "\n",
@@ -50,7 +50,8 @@ def model_sheet(judgement: Judgement, model: ModelFacts, room: Room) -> Sheet:
     files: Files = {}
     path = Path(model.path)
     if model.source == "declared archive":
-        place = beside("model", path, files, room)
+        fits = room.take(path.stat().st_size)
+        place = beside("model", path, files) if fits else quote(str(path.resolve()))
         links = sum(member.kind == "symlink" for member in model.members)
         steps = [
             f"MODEL=${{1:-{place}}}",

@@ -37,24 +37,25 @@ class Laid:
 def lay(name: str, content: Content, room: Room) -> Laid:
     """Lay out a volume; what is too big to be copied is named by its own path."""
     laid = Laid(lines=[f"volume {name}"])
-    if content.missing:
-        wanted = quote(f"MODEL has to name a folder with {content.missing}")
+    archive = content.archive
+    if archive is not None and room.take(archive.stat().st_size):
+        laid.lines.append(f"fill {name} - /sm-by-hand <{beside(name, archive, laid.files)}")
+    elif content.made:  # and is gone with the run
+        wanted = quote(f"MODEL has to name a folder with {content.made}")
         laid.lines.append(f'[ -n "${{MODEL:-}}" ] || {{ say {wanted}; exit 1; }}')
         laid.lines.append(f'fill {name} "$MODEL/." /sm-by-hand')
-    elif content.archive is not None:
-        laid.lines.append(f"fill {name} - /sm-by-hand <{beside(name, content.archive, laid.files, room)}")
+    elif archive is not None:
+        laid.lines.append(f"fill {name} - /sm-by-hand <{quote(str(archive.resolve()))}")
     else:
         _lay_members(name, content, room, laid)
     return laid
 
 
-def beside(name: str, archive: Path, files: Files, room: Room) -> str:
-    """An archive, copied if there is room: how the script calls it."""
-    if not room.take(archive.stat().st_size):
-        return quote(str(archive.resolve()))
-    ending = "".join(archive.suffixes[-2:]) if archive.name.endswith(".tar.gz") else archive.suffix
+def beside(name: str, archive: Path, files: Files) -> str:
+    """Put an archive beside the script: how it is called there."""
+    ending = ".tar.gz" if archive.name.endswith(".tar.gz") else ".tar"
     files[f"{name}{ending}"] = archive
-    return quote(f"./{name}{ending}")
+    return f"./{name}{ending}"
 
 
 def _lay_members(name: str, content: Content, room: Room, laid: Laid) -> None:
