@@ -2,11 +2,12 @@
 interfere() {
     first=$(about '{{.State.Pid}}')
     sleep "$AFTER"
-    docker top "$name" -o pid,rss,args >"$work/processes"
+    child=
+    while [ -z "$child" ] && alive; do
+        docker top "$name" -o pid,rss,args >"$work/processes"
+        child=$(awk -v first="$first" 'NR > 1 && $1 != first && $2 > most { most = $2; pid = $1 } END { print pid }' \
+            "$work/processes")
+    done
     cat "$work/processes"
-    child=$(awk -v first="$first" 'NR > 1 && $1 != first && $2 > most { most = $2; pid = $1 } END { print pid }' "$work/processes")
-    if [ -n "$child" ]; then
-        say "killing $child"
-        kill -KILL "$child"
-    fi
+    [ -z "$child" ] || { say "killing $child"; kill -KILL "$child"; }
 }

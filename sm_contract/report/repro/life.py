@@ -91,8 +91,7 @@ def _container(recipe: Recipe, room: Room, files: Files) -> str:
 def _training(life: Life, inside: bool) -> str:
     if life.kill is None or not life.kill.victim or not inside:
         return "interfere() { :; }\n\n" + fragment("train")
-    # one that does not wait for its data is soon through: rather early than too late
-    seconds = life.kill.at / 2 if life.change == changes.GOOD_DATA else life.kill.at
+    seconds = 0 if life.change == changes.GOOD_DATA else life.kill.at  # one that waits for nothing is soon through
     after = f"AFTER=${{AFTER:-{seconds:.1f}}} # seconds\n"
     return f"{after}{fragment('kill_child')}\n{fragment('train')}"
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from sm_contract import changes
 from sm_contract.record import BUSY, TRAINING, Invocation, Life, Ping
 
+SEVERAL = "several at a time"
 LATE = " late"  # behind an outcome; the one part of it that a busy machine may change
 
 
@@ -34,7 +35,7 @@ def _serving(life: Life) -> Iterator[str]:
             if one.name != BUSY:
                 yield f"POST /invocations, {what(one.name, one.request)}: {outcome(one, life)}"
         if busy := [outcome(one, life) for one in life.invocations if one.name == BUSY]:
-            yield f"POST /invocations, several at a time: {_kinds(busy)}"
+            yield f"POST /invocations, {SEVERAL}: {_kinds(busy)}"
         yield f"pings while healthy: {_kinds(outcome(ping, life) for ping in life.pings if ping.at >= life.ready_at)}"
     else:
         yield "not healthy"
