@@ -21,9 +21,10 @@ start() {
         see "not started"
         exit 0
     fi
+    docker wait "$name" >"$work/exit" 2>&1 &
 }
 about() { docker inspect --format "$1" "$name"; }
-alive() { [ "$(about '{{.State.Running}}')" = true ]; }
+alive() { [ ! -s "$work/exit" ]; }
 now() { date +%s; }
 
 # what a person would look at in the end

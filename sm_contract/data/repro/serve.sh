@@ -113,11 +113,12 @@ if alive; then
         see "outlived SIGTERM"
         outlived
         ! alive || quietly docker kill "$name"
+        wait # for the exit code
     else
         see "ended after SIGTERM"
     fi
 else
     see "ended by itself"
 fi
-see "exit code $(about '{{.State.ExitCode}}')"
+see "exit code $(cat "$work/exit")"
 log

@@ -17,7 +17,7 @@ from sm_contract.verdict import Judgement
 
 FOLDER, SCRIPT, COMPARE = "repro", "show.sh", "compare"
 MOST = 20 * 1024 * 1024  # bytes of the owner's data that are copied, in all scripts of a report
-_BESIDE = f"{COMPARE}/{SCRIPT} does what was done in the life {{}} and sees another end: diff -r . {COMPARE}"
+_BESIDE = f"{COMPARE}/{SCRIPT} is the life {{}}, with another end. What differs: diff -r . {COMPARE}"
 
 
 class Scripts:

@@ -43,7 +43,7 @@ def head(judgement: Judgement, what: str, expected: Sequence[str], more: str = "
     lines += [line for label, text in told if text for line in _labelled(label, text)]
     lines += ["", *_wrapped(what)]
     if expected:
-        lines += ["sm_contract saw what the same lines of this script are to say again:", ""]
+        lines += ["sm_contract saw, and this is to say again:", ""]
         lines += [f"  seen: {shown(line)}" for line in expected]
     lines += ["", *_wrapped(more)] if more else []
     lines += ["", "All it needs is docker, curl and the files beside it. What it makes, it removes."]

@@ -55,11 +55,13 @@ def model_sheet(judgement: Judgement, model: ModelFacts, room: Room) -> Sheet:
         links = sum(member.kind == "symlink" for member in model.members)
         steps = [
             f"MODEL=${{1:-{place}}}",
-            'see "it begins with$(head -c 2 "$MODEL" | od -An -tx1), where gzip has 1f 8b"',
+            'head=$(head -c 2 "$MODEL" | od -An -tx1)',
+            'if [ "$head" = " 1f 8b" ]; then see "gzip"; else see "not gzip"; echo "it begins with$head"; fi',
             'tar -tvf "$MODEL"',
             'see "symbolic links: $(tar -tvf "$MODEL" | grep -c "^l")"',
         ]
-        expected = [] if model.problem else [f"symbolic links: {links}"]
+        expected = ["gzip" if model.magic == "gzip" else "not gzip"]
+        expected += [] if model.problem else [f"symbolic links: {links}"]
     else:
         place = quote(str(path.resolve()))
         steps = [
