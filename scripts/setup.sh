@@ -47,6 +47,12 @@ else
   echo "$stamp" >.venv/stamp
 fi
 
+# --- what the scripts of a report want, which the tests run --------------------------------------------
+if ! command -v curl >/dev/null && can_apt; then
+  say "installing curl"
+  apt_install curl
+fi
+
 # --- the engine ---------------------------------------------------------------------------------------
 answers() { .venv/bin/python -m fixtures engine 2>/dev/null; }
 if found=$(answers); then

@@ -21,7 +21,9 @@ from sm_contract.journal import JournalError
 from sm_contract.options import Options
 from sm_contract.record import Record
 from sm_contract.report.errors import usage
+from sm_contract.report.files import ReportError, cannot_write
 from sm_contract.report.junit import case
+from sm_contract.report.repro.folder import Scripts
 from sm_contract.requirements import VIEWS, Requirement, registry
 from sm_contract.result import ImageResult, conclude, exit_status
 from sm_contract.run import Run
@@ -61,6 +63,8 @@ class Gate:
         self.selected = 0
         self.has_contract = False
         self.wanted: set[str] = set()
+        self.unwritten: ReportError | None = None  # why a part of the report is not there
+        self._scripts: Scripts | None = None  # none where lives were not recorded by this very run
 
     # --- before the first test
 
@@ -78,6 +82,11 @@ class Gate:
         """Record what the selected items need. Raises pytest.UsageError for what the user can mend."""
         self.run = run
         self.wanted = set(_wanted(items))
+        if self.options.report is not None and self.options.judge is None and self.shared is None:
+            try:
+                self._scripts = Scripts(self.options.report, [subject.label for subject in self.options.subjects])
+            except OSError as error:
+                raise pytest.UsageError(str(cannot_write(self.options.report, error))) from None
         try:
             if self.shared is None:
                 self.run.prepare(self.wanted)
@@ -159,6 +168,7 @@ class Gate:
         self._end(function, label, judgement)
 
     def _end(self, item: pytest.Item, label: str, judgement: Judgement) -> None:
+        judgement = self._by_hand(label, judgement)
         item.stash[JUDGED] = (label, judgement)
         item.user_properties += case(judgement).properties
         if judgement.verdict is Verdict.FAILED or (self.options.strict and judgement.verdict is Verdict.WARNED):
@@ -167,6 +177,20 @@ class Gate:
             raise SuiteFault(judgement.traceback or judgement.reason)
         if judgement.verdict in _SKIPPED:
             pytest.skip(case(judgement).message)
+
+    def _by_hand(self, label: str, judgement: Judgement) -> Judgement:
+        """A broken requirement with the script that shows it again."""
+        if self._scripts is None or self.run is None or not judgement.verdict.broken:
+            return judgement
+        run = self.run
+        try:
+            script = self._scripts.write(
+                label, judgement, run.records[label], run.recipes.get(label, {}), engine=run.address
+            )
+        except OSError as error:
+            self.unwritten = cannot_write(self._scripts.report, error)
+            return judgement
+        return replace(judgement, by_hand=script)
 
     def note(self, report: pytest.TestReport) -> tuple[str, Judgement] | None:
         """Keep what a test's report says; the judgement, if it brought one."""
@@ -204,7 +228,7 @@ class Gate:
         for id, requirement in registry().items():
             seen = all(run in record.lives for run in requirement.runs)
             if id in self.wanted - reached and seen and not requirement.own:
-                judgement = run.judgement(label, id)
+                judgement = self._by_hand(label, run.judgement(label, id))
                 if judgement.verdict.judged:
                     yield judgement
 
@@ -232,6 +256,7 @@ class Gate:
                 waiver_problems=problems,
                 built=built,
                 seconds=run.durations.get(label, 0.0),
+                report=str(self.options.report or ""),
                 container_starts=run.starts if len(run.records) == 1 and run.starts else None,
                 incomplete=incomplete,
             )

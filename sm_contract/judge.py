@@ -207,7 +207,7 @@ class Judge:
         self, requirement: Requirement, verdict: Verdict, reason: str, evidence: Sequence[object] = ()
     ) -> Judgement:
         claimed = [r for r in roles_of(requirement) if r not in self.record.roles or self.record.roles[r].claimed]
-        named = [thing.name for thing in evidence if isinstance(thing, Life)]
+        shown_in = dict.fromkeys(life.name for thing in evidence if (life := self._life_of(thing)) is not None)
         runs = [name for run in requirement.runs for name in (run + SUFFIX, run)]
         return Judgement(
             id=requirement.id,
@@ -220,8 +220,15 @@ class Judge:
             sources=requirement.entry.sources,
             reason=reason,
             evidence=tuple(describe(thing) for thing in evidence),
-            lives=tuple(dict.fromkeys([*named, *(name for name in runs if name in self.record.lives)])),
+            lives=tuple(dict.fromkeys([*shown_in, *(name for name in runs if name in self.record.lives)])),
+            shown_in=tuple(shown_in),
         )
+
+    def _life_of(self, thing: object) -> Life | None:
+        """The life that an observation is, or is from."""
+        if isinstance(thing, Life):
+            return thing
+        return next((life for life in self.record.lives.values() if any(thing is one for one in life.observed())), None)
 
 
 def roles_of(requirement: Requirement) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ A life's name is its run ("train.full"), for a follow-up the run it varies and w
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 TRAINING = "training"
@@ -113,11 +113,14 @@ class Ping:
         return self.status == 200 and self.seconds <= limit
 
 
+BUSY = "busy"  # the name of invocations that are sent several at a time
+
+
 @dataclass(frozen=True, kw_only=True)
 class Invocation:
     """One POST /invocations, as the platform would pass it on."""
 
-    name: str  # "plain", "repeated", "extra headers", "custom attributes", "usual client headers", "busy", …
+    name: str  # "plain", "repeated", "extra headers", "custom attributes", "usual client headers", BUSY, …
     request: int  # which of the requests, from 0
     content_type: str
     accept: str = ""
@@ -282,6 +285,14 @@ class Life:
     def fine(self, beside: Iterable[Life]) -> bool:
         """It went well, and the server did not refuse the request that it answered in one of the lives beside it."""
         return self.good and (self.answered or not any(one.answered for one in beside))
+
+    def observed(self) -> Iterator[object]:
+        """Everything in it that may be evidence."""
+        yield from (*self.pings, *self.invocations, *self.log, *self.events, *(self.listeners or ()))
+        if self.stop is not None:
+            yield from (self.stop, *(self.stop.listeners or ()))
+        if self.result is not None:
+            yield from (*self.result.model, *self.result.output)
 
     def log_text(self) -> str:
         return "\n".join(line.text for line in self.log)

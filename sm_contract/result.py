@@ -125,6 +125,7 @@ class ImageResult:
     shortened: tuple[Shortened, ...]
     seconds: float
     container_starts: int
+    report: str = ""  # the folder that its reports are written to
     incomplete: str = ""  # why the run did not come to its end; empty if it did
 
     def of(self, *verdicts: Verdict) -> tuple[Judgement, ...]:
@@ -156,6 +157,7 @@ def conclude(
     built: Collection[str] | None = None,
     seconds: float = 0.0,
     container_starts: int | None = None,
+    report: str = "",
     incomplete: str = "",
 ) -> ImageResult:
     """Conclude what the judgements say of each role.
@@ -229,6 +231,7 @@ def conclude(
         shortened=_shortened(record.lives.values()),
         seconds=seconds,
         container_starts=starts(record) if container_starts is None else container_starts,
+        report=report,
         incomplete=incomplete,
     )
 

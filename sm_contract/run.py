@@ -22,8 +22,10 @@ from sm_contract.image.facts import Examined, examine
 from sm_contract.journal import JournalError, JournalWriter, read_journal, unwritten
 from sm_contract.judge import Judge
 from sm_contract.options import Options, Subject
+from sm_contract.recipe import Recipe
 from sm_contract.record import ROLES, ModelFacts, Record
 from sm_contract.requirements import registry
+from sm_contract.scenarios.contents import Contents
 from sm_contract.scenarios.life import Stage
 from sm_contract.scenarios.machine import Closed, Machine
 from sm_contract.scenarios.model import examine_model
@@ -55,8 +57,10 @@ class Run:
         self.options = options
         self._waiting, self._done, self._noted = waiting, done, noted
         self.records: dict[str, Record] = {}
+        self.recipes: dict[str, dict[str, Recipe]] = {}  # by subject and life; none of a record that was read back
         self.faults: list[str] = []  # tracebacks of scenarios that broke by a fault of ours
         self.engine: Engine | None = None
+        self.address = ""  # of the engine, if it was named
         self.starts = 0
         self.complete = True
         self.durations: dict[str, float] = {}
@@ -256,6 +260,8 @@ class Run:
             self.engine = open_engine(self.options.engine, deadline_seconds=upper, keep=self.options.keep != "never")
         except EngineMissing as error:
             self._missing = error
+        else:
+            self.address = self.engine.facts.url if self.options.engine else ""
         return self._missing
 
     def _examine(self, subject: Subject, missing: EngineMissing | None) -> tuple[Examined, Examined]:
@@ -276,19 +282,22 @@ class Run:
         else:
             slots = max(1, min(slots, int(facts.memory * 0.9) // memory))
         self._machine = self._machine or Machine(slots)
+        image = examined.image(self.engine)
         return Stage(
             engine=self.engine,
             machine=self._machine,
-            image=examined.image(self.engine),
+            image=image,
             limits=self.options.limits,
             baked=examined.facts.baked,
             memory=memory,
             processes=self.options.processes or 2048 * facts.cpus,
             log_bytes=self.options.log_size or LOG_BYTES,
+            contents=Contents(self.engine, image, self._folder if self.options.report else None),
             waiting=self._waiting,
             done=self._done,
             noted=self._noted,
             recorded=lambda life: self._note(lambda writer: writer.life(subject.label, life)),
+            written=lambda recipe: self.recipes.setdefault(subject.label, {}).update({recipe.life: recipe}),
         )
 
     def _engine_facts(self) -> dict[str, str]:

@@ -183,6 +183,8 @@ class Show:
         if folder is None or run is None:
             return True
         try:
+            if self._gate.unwritten is not None:
+                raise self._gate.unwritten
             paths = write_reports(folder, results, status=int(status))
             journal = run.journal()
             paths.append(folder / JOURNAL)

@@ -118,6 +118,8 @@ class Judgement:
     cloud: str = ""  # what the cloud itself would say
     evidence: tuple[str, ...] = ()  # journal references and sample texts, readable
     lives: tuple[str, ...] = ()  # names of the lives behind the verdict
+    shown_in: tuple[str, ...] = ()  # those of them that its evidence is from
+    by_hand: str = ""  # the script that shows it again, below the folder of the report
     seconds: float = 0.0  # when the verdict was reached, from the start of the run
     traceback: str = ""  # only for NOT_JUDGED through a fault of the suite
     waiver: dict[str, str] = field(default_factory=dict)

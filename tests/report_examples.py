@@ -159,6 +159,7 @@ FAILURE_FILE = judged(
     observed="exit 1, and no file /opt/ml/output/failure",
     fix="write the exception's text to /opt/ml/output/failure before you exit",
     lives=("train.bad_hyperparameter",),
+    by_hand="repro/SM-TRAIN-FAIL-02/show.sh",
 )
 PING = judged(
     "SM-INFER-PING-01",
@@ -169,6 +170,7 @@ PING = judged(
     fix="bind to 0.0.0.0:8080",
     evidence=("listener on 127.0.0.1:5000",),
     lives=("serve.bare",),
+    by_hand="repro/SM-INFER-PING-01/show.sh",
 )
 DEAF = Life(
     name="serve.bare",
@@ -192,7 +194,7 @@ WAIVED = judged(
 
 
 def _conclude(record: Record, judgements: list[Judgement], **options: object) -> ImageResult:
-    options = {"suite_version": "0.1.0", "seconds": 54.3, "container_starts": 5, **options}
+    options = {"suite_version": "0.1.0", "report": "sm-report", "seconds": 54.3, "container_starts": 5, **options}
     return conclude(record, judgements, **options)
 
 

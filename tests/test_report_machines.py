@@ -117,6 +117,15 @@ def test_what_is_broken_and_does_not_fail_passes_by_another_name(judgement, endi
     assert {"observed", "fix", "verdict"} <= {name for name, _ in told.properties}
 
 
+def test_each_report_names_the_script_that_shows_it_by_hand() -> None:
+    script = "repro/SM-INFER-PING-01/show.sh"
+    rows = {row["id"]: row for row in document([CASES["failing"]()])["images"][0]["verdicts"]}
+    assert rows["SM-INFER-PING-01"]["by_hand"] == script
+    assert "by_hand" not in rows["SM-INFER-STOP-01"]
+    assert f"by hand: {script}" in case(examples.PING).text
+    assert ("by_hand", "repro/SM-TRAIN-FAIL-02/show.sh") in case(examples.FAILURE_FILE).properties
+
+
 def test_a_strict_run_fails_a_warning() -> None:
     assert case(examples.FAILURE_FILE, strict=True).outcome == "failure"
 

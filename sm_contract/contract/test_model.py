@@ -33,7 +33,7 @@ def test_the_model_is_read_from_its_folder(serving: Serving) -> None:
             expected="another behaviour with /opt/ml/model empty than with the model in it",
             observed=f"healthy, and the same answer to request 0 with the folder empty: {one.body_head[:80]!r}",
             fix="load the model from /opt/ml/model at start, not from a path of the build",
-            evidence=[there, one],
+            evidence=[one, there],
         )
 
 

@@ -10,12 +10,9 @@ SHM = 64 * 1024 * 1024
 PODMAN_LIMIT = 65536
 
 
-def configuration(
-    spec: ContainerSpec, labels: dict[str, str], *, publish: bool, podman: bool, withheld: frozenset[str]
-) -> dict[str, Any]:
+def configuration(spec: ContainerSpec, labels: dict[str, str], *, publish: bool, podman: bool) -> dict[str, Any]:
     """The engine's own form of a spec: as the platform would have it, nothing of this machine added.
 
-    ``withheld`` are capabilities that this machine has not to give: asked for one, the engine would start nothing.
     Written out and not made by docker-py's helpers, which add the client's proxy settings.
     """
     host: dict[str, Any] = {
@@ -23,7 +20,7 @@ def configuration(
         "ShmSize": SHM,
         "Init": False,
         "Privileged": spec.privileged,
-        "CapAdd": [name for name in spec.capabilities if name not in withheld],
+        "CapAdd": list(spec.capabilities),
         "SecurityOpt": [] if spec.seccomp else ["seccomp=unconfined"],
         "Devices": [{"PathOnHost": d, "PathInContainer": d, "CgroupPermissions": "rwm"} for d in spec.devices],
         "ExtraHosts": [f"{name}:{address}" for name, address in spec.hosts.items()],

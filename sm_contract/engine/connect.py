@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from docker.errors import APIError
 
+from sm_contract.engine.capabilities import withheld
 from sm_contract.engine.link import PING_SECONDS, TRANSPORT, Address, Link, says
 from sm_contract.engine.protocol import EngineFacts, EngineMissing
 
@@ -205,6 +206,7 @@ def _facts(address: Address, version: dict[str, Any], info: dict[str, Any]) -> E
         url=address.url,
         local=local,
         emulates=_emulated(architecture, info, local),
+        withheld=withheld() if local else frozenset(),
     )
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 
 from docker.errors import APIError, ImageNotFound
 
-from sm_contract.engine.capabilities import withheld
 from sm_contract.engine.cgroup import KernelLog
 from sm_contract.engine.configuration import configuration
 from sm_contract.engine.container import DockerContainer
@@ -110,7 +109,6 @@ class DockerEngine:
             self.session.labels(spec.purpose),
             publish=self.networks.published,
             podman=self.facts.name == "podman",
-            withheld=withheld() if self.facts.local else frozenset(),
         )
         try:
             with self.making("container", name), self.link.calls(f"making {name}") as api:

@@ -63,7 +63,7 @@ class Networks:
                     api.remove_network(name)
                 self._engine.gone(name)
                 name, gateway = self._create(kind, internal=False)
-        return Network(kind=kind, name=name, gateway=gateway)
+        return Network(kind=kind, name=name, gateway=gateway, published=self.published)
 
     def _create(self, kind: str, *, internal: bool) -> tuple[str, str]:
         name = self._engine.session.name(kind)

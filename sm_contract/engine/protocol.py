@@ -54,6 +54,7 @@ class EngineFacts:
     url: str
     local: bool  # reached through a local socket, on this kernel
     emulates: tuple[str, ...] = ()  # foreign architectures it could run by emulation
+    withheld: frozenset[str] = frozenset()  # capabilities that this machine has not to give, as far as is known
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +67,7 @@ class Network:
     kind: str  # "internal", "none", "ordinary"
     name: str  # the engine's name; "none" for kind none
     gateway: str = ""  # its address on the engine's host
+    published: bool = False  # reached by ports on 127.0.0.1, since its addresses cannot be
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +91,7 @@ class ContainerSpec:
     aliases: tuple[str, ...] = ()  # names on its network
     mounts: tuple[Mount, ...] = ()
     terminal: bool = False  # tty and standard input, for a diagnosis only
-    capabilities: tuple[str, ...] = ()  # added, for a diagnosis only
+    capabilities: tuple[str, ...] = ()  # added, for a diagnosis only; the engine refuses those of ``withheld``
     devices: tuple[str, ...] = ()
     seccomp: bool = True
     privileged: bool = False

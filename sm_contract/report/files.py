@@ -26,7 +26,7 @@ def check_folder(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder, buffering=0) as trial:
             trial.write(b"a full disk takes names and no text")
     except OSError as error:
-        raise _cannot(folder, error) from error
+        raise cannot_write(folder, error) from error
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -42,7 +42,7 @@ def write_whole(path: Path, text: str) -> None:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         if isinstance(error, OSError):
-            raise _cannot(path.parent, error) from error
+            raise cannot_write(path.parent, error) from error
         raise
 
 
@@ -60,6 +60,7 @@ def _umask() -> int:
     return mask
 
 
-def _cannot(folder: Path, error: OSError) -> ReportError:
+def cannot_write(folder: Path, error: OSError) -> ReportError:
+    """What to tell of a report that cannot be written."""
     way_out = "make room there" if error.errno == 28 else "name a folder that can, or make it writable"
     return ReportError(f"--sm-report: {folder} cannot be written ({error.strerror or error}); {way_out}")

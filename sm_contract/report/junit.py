@@ -159,6 +159,7 @@ def _text(judgement: Judgement, record: Record | None) -> str:
         ("fix", judgement.fix),
         *(("source", url) for url in judgement.sources),
         *(("evidence", text) for text in judgement.evidence),
+        ("by hand", judgement.by_hand),
     )
     return "\n".join(f"{label}: {text}" for label, text in parts if text)
 
@@ -170,7 +171,7 @@ def _properties(judgement: Judgement) -> list[tuple[str, str]]:
         ("level", judgement.level),
         ("verdict", judgement.verdict.value),
         ("reason", judgement.reason),
-        *((name, getattr(judgement, name)) for name in ("expected", "observed", "because", "fix") if told),
+        *((name, getattr(judgement, name)) for name in ("expected", "observed", "because", "fix", "by_hand") if told),
         *((f"waiver_{name}", value) for name, value in judgement.waiver.items()),
     ]
 

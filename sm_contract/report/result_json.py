@@ -131,7 +131,11 @@ def _verdict(judgement: Judgement, result: ImageResult) -> Json:
         "lives": list(judgement.lives),
         "seconds": _number(judgement.seconds),
     }
-    optional: Mapping[str, object] = {"waiver": judgement.waiver, "traceback": judgement.traceback}
+    optional: Mapping[str, object] = {
+        "by_hand": judgement.by_hand,
+        "waiver": judgement.waiver,
+        "traceback": judgement.traceback,
+    }
     return {**verdict, **{name: value for name, value in optional.items() if value}}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from pathlib import Path
 
 from sm_contract.record import Event, Life
 from sm_contract.report.cloud import cloud_words
@@ -37,6 +38,7 @@ def failure(
         *_evidence(judgement, page),
         *_lives(judgement, result, page),
         *_sources(judgement.sources, page),
+        *_by_hand(judgement, result, page),
         *page.beside("again", rerun(result, judgement.id, page, options), style="cyan"),
     ]
 
@@ -48,6 +50,7 @@ def warning(judgement: Judgement, result: ImageResult, page: Page) -> list[Line]
         *page.row("observed", judgement.observed, most=3),
         *page.row("fix", judgement.fix, style="green", most=3),
         *_sources(judgement.sources[:1], page),
+        *_by_hand(judgement, result, page),
     ]
 
 
@@ -113,6 +116,11 @@ def _cloud(judgement: Judgement, result: ImageResult, page: Page) -> list[Line]:
 
 def _sources(urls: Sequence[str], page: Page) -> list[Line]:
     return page.beside("source", [page.safe(url) for url in urls], style="light") if urls else []
+
+
+def _by_hand(judgement: Judgement, result: ImageResult, page: Page) -> list[Line]:
+    script = page.safe(str(Path(result.report, judgement.by_hand)))  # in one piece, so that it can be copied
+    return page.beside("by hand", [script]) if judgement.by_hand else []
 
 
 def _lives(judgement: Judgement, result: ImageResult, page: Page) -> Iterator[Line]:

@@ -19,7 +19,9 @@ from sm_contract.engine.protocol import (
     Volume,
 )
 from sm_contract.platform.limits import Limits
+from sm_contract.recipe import Recipe, Sent
 from sm_contract.record import INFERENCE, WORD, Event, FileFact, Life, LogLine
+from sm_contract.scenarios.contents import Contents
 from sm_contract.scenarios.control import Control, control_beside
 from sm_contract.scenarios.machine import Closed, Machine, Neighbours
 from sm_contract.scenarios.setup import Setup
@@ -41,10 +43,12 @@ class Stage:
     memory: int
     processes: int
     log_bytes: int
+    contents: Contents
     waiting: Waiting = lambda *_: None
     done: Callable[[str], None] = lambda _: None
     noted: Callable[[str], None] = lambda _: None  # told at once, before the wait is over
     recorded: Callable[[Life], None] = lambda _: None
+    written: Callable[[Recipe], None] = lambda _: None
 
 
 @dataclass
@@ -56,6 +60,7 @@ class Watch:
     container: Container
     neighbours: Neighbours
     control: Control | None
+    sent: list[Sent]
     began: float = field(default_factory=time.monotonic)
     events: list[Event] = field(default_factory=list)
     lines: list[LogLine] = field(default_factory=list)
@@ -190,7 +195,7 @@ def watched(stage: Stage, setup: Setup, mounts: list[Mount], environment: dict[s
             aliases=("algo-1",) if setup.role == "training" and setup.network != "none" else (),
             mounts=tuple(mounts),
             terminal=setup.terminal,
-            capabilities=setup.capabilities,
+            capabilities=tuple(name for name in setup.capabilities if name not in engine.facts.withheld),
             devices=setup.devices,
             seccomp=setup.seccomp,
             privileged=setup.privileged,
@@ -198,13 +203,16 @@ def watched(stage: Stage, setup: Setup, mounts: list[Mount], environment: dict[s
             processes=stage.processes,
             log_bytes=stage.log_bytes,
         )
+        contents = {mount.target: stage.contents.of(mount.volume) for mount in mounts}
+        recipe = Recipe(life=setup.name, spec=spec, contents=contents)
+        stage.written(recipe)
         container: Container
         try:
             container = engine.create(spec)
         except StartError as error:
             container = cast(Container, NeverCreated(setup.name, str(error)))
         stack.callback(container.remove)
-        watch = Watch(stage, setup, container, neighbours, control)
+        watch = Watch(stage, setup, container, neighbours, control, recipe.sent)
         container.follow(watch.line)
         yield watch
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import tarfile
-import time
 import zlib
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from sm_contract.engine.protocol import Engine, Volume
-from sm_contract.platform.tree import CHUNK, folder, kind_of, tar_stream
+from sm_contract.engine.protocol import Volume
+from sm_contract.platform.content import Content
+from sm_contract.platform.tree import folder, kind_of
 from sm_contract.record import ModelFacts, TreeFile
+from sm_contract.scenarios.contents import Contents
 
 LISTED = 20000  # members kept in the record
 MAGIC = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"PK\x05\x06": "zip"}
@@ -59,30 +60,15 @@ def _listed(path: Path) -> Iterator[TreeFile]:
 class ModelSource:
     """Fills model volumes, each a copy of its own: from the declared model, or from a training's volume."""
 
-    def __init__(self, engine: Engine, image: str, facts: ModelFacts, trained: Volume | None) -> None:
-        self._engine, self._image, self._facts, self._trained = engine, image, facts, trained
+    def __init__(self, contents: Contents, facts: ModelFacts, trained: Volume | None) -> None:
+        self._contents, self._facts, self._trained = contents, facts, trained
 
     def fill(self, volume: Volume) -> None:
+        path = Path(self._facts.path)
         if self._facts.source == "declared folder":
-            content = (m for m in folder(Path(self._facts.path), "") if m.path)
-            self._engine.fill(volume, self._image, tar_stream(content, mtime=time.time()))
+            members = lambda: (member for member in folder(path, "") if member.path)  # noqa: E731
+            self._contents.fill(volume, Content(members=members, owned={"": path}))
         elif self._facts.source == "declared archive" and not self._facts.problem:
-            with Path(self._facts.path).open("rb") as stream, tarfile.open(fileobj=stream, mode="r|*") as archive:
-                self._engine.fill(volume, self._image, _repacked(archive))
+            self._contents.fill(volume, Content(archive=path))
         elif self._trained is not None:
-            self._engine.fill(volume, self._image, self._engine.read(self._trained, self._image))
-
-
-def _repacked(archive: tarfile.TarFile) -> Iterator[bytes]:
-    """The members of an archive once more, those that would leave the folder left out."""
-    for info in archive:
-        path = PurePosixPath(info.name)
-        if path.is_absolute() or ".." in path.parts:
-            continue
-        yield info.tobuf(tarfile.PAX_FORMAT)
-        content = archive.extractfile(info) if info.isreg() else None
-        while content is not None and (chunk := content.read(CHUNK)):
-            yield chunk
-        if info.isreg() and info.size % tarfile.BLOCKSIZE:
-            yield bytes(tarfile.BLOCKSIZE - info.size % tarfile.BLOCKSIZE)
-    yield bytes(2 * tarfile.BLOCKSIZE)
+            self._contents.copy(self._trained, volume)

@@ -17,7 +17,8 @@ from sm_contract import changes
 from sm_contract.alone import speaking
 from sm_contract.candidate import Given
 from sm_contract.engine.protocol import Container, EngineError, Volume
-from sm_contract.platform.tree import Member, tar_stream
+from sm_contract.platform.content import Content
+from sm_contract.platform.tree import Member
 from sm_contract.record import INFERENCE, TRAINING, ImageFacts, Life, ModelFacts, RoleFact
 from sm_contract.requirements import registry
 from sm_contract.scenarios.diagnosis import serving_follow_ups, training_follow_ups, unsure
@@ -189,7 +190,7 @@ class Plan:
 
     def _servings(self, stage: Stage) -> None:
         trained = self._trained if self.model.source == "trained" else None
-        source = ModelSource(stage.engine, stage.image, self.model, trained)
+        source = ModelSource(stage.contents, self.model, trained)
         used = self._volume(stage)
         source.fill(used)
         full, bare = serve_full(self.given), serve_bare(self.given)
@@ -203,9 +204,10 @@ class Plan:
         ) -> Life:
             if volume is None:
                 volume = self._volume(stage)
-                source.fill(volume)
-                if setup.model == "file":
-                    stage.engine.fill(volume, stage.image, tar_stream([Member(path="model", data=b"\n")], mtime=0))
+                if setup.model == "file":  # where there is no other
+                    stage.contents.fill(volume, Content(members=lambda: [Member(path="model", data=b"\n")]))
+                else:
+                    source.fill(volume)
             return self._add(serve(on, self.given, setup, volume, patience=patience, begun=begun))
 
         begun = self._servers_begun.release
@@ -228,6 +230,7 @@ class Plan:
 
     def _further_servings(self, stage: Stage, one: Callable[..., Life], used: Volume) -> None:
         def with_used(setup: Setup) -> Life:
+            stage.contents.keep(used)
             return one(setup, used)
 
         def again() -> None:
@@ -248,7 +251,7 @@ class Plan:
             self._model_known.wait()
             if self._trained is not None:
                 volume = self._volume(stage)
-                stage.engine.fill(volume, stage.image, stage.engine.read(self._trained, stage.image))
+                stage.contents.copy(self._trained, volume)
                 one(serve_bare(self.given, "serve.handover"), volume)
 
         wanted: list[Callable[[], None]] = []
@@ -271,11 +274,12 @@ class Plan:
 
         good = self._good("train.full", "train.bare")
         setup = train_full(self.given) if good == "train.full" else train_bare(self.given)
-        again = train(replace(stage, recorded=lambda _: None), self.given, setup, at_end=keep)
+        unseen = replace(stage, recorded=lambda _: None, written=lambda _: None)
+        again = train(unseen, self.given, setup, at_end=keep)
         if not again.good or not images:
             return None
         varied = replace(vary(bare, changes.TRAINED_CONTAINER, self.given), thorough=False)
-        return one(varied, None, replace(stage, image=images[0]))
+        return one(varied, None, replace(stage, image=images[0], written=lambda _: None))  # nobody has that image
 
     # --- common
 

@@ -16,7 +16,8 @@ from sm_contract.engine.protocol import Container, Inside, Mount, NotReachable, 
 from sm_contract.platform import invoke
 from sm_contract.platform.http import Answer, Connect, exchange, first_bytes
 from sm_contract.platform.limits import Limits
-from sm_contract.record import Invocation, Life, Listener, Ping, Stop
+from sm_contract.recipe import Sent
+from sm_contract.record import BUSY, Invocation, Life, Listener, Ping, Stop
 from sm_contract.scenarios.life import Stage, Watch, watched
 from sm_contract.scenarios.pinging import HEALTHY_PACE, rounded, send_ping
 from sm_contract.scenarios.setup import Setup
@@ -28,7 +29,7 @@ IN_A_ROW = 3  # good pings that make a server healthy (how many the platform wan
 FLAPPING = 30  # pings after the first good one without a row: it will not become healthy
 WHOLE_LIFE = 5.0  # seconds of health that a thorough life shows at least
 WHOLE_LIFE_PINGS = 20
-BUSY = 2.0  # seconds of parallel invocations
+BUSY_SECONDS = 2.0  # of parallel invocations
 BUSY_EACH = 50  # invocations per sender at most
 TOLD = 5.0  # seconds for a listener to end that gets SIGTERM itself
 LOOK = 3.0  # seconds between two looks at where a server listens that does not take connections
@@ -225,12 +226,12 @@ class _Host:
 
     def _keep_busy(self, connect: Connect) -> None:
         """As many invocations at once as the owner declares, for a while."""
-        until = time.monotonic() + BUSY
+        until = time.monotonic() + BUSY_SECONDS
         before = len(self.pings)
 
         def send() -> None:
             for _ in range(BUSY_EACH):
-                self._invoke(connect, "busy", 0)
+                self._invoke(connect, BUSY, 0)
                 if time.monotonic() > until or self.watch.container.exited.is_set():
                     return
                 if len(self.pings) < before + 2:  # a fast server is not through before a ping has met it at work
@@ -276,6 +277,8 @@ class _Host:
             client_sees=invoke.client_sees(answer),
         )
         self.invocations.append(invocation)
+        if name != BUSY:
+            self.watch.sent.append(Sent(name=name, request=number, headers=headers, body=request.body))
         return invocation
 
     def _live_on(self) -> None:

@@ -8,11 +8,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 from sm_contract.candidate import Given
 from sm_contract.engine.protocol import Container, Mount, NotReachable, Process, Volume
 from sm_contract.platform import config
-from sm_contract.platform.tree import Member, directory, folder, kind_of, members, tar_stream
+from sm_contract.platform.content import Content
+from sm_contract.platform.tree import Member, directory, folder, kind_of, members
 from sm_contract.record import Kill, Life, TrainingResult, TreeFile
 from sm_contract.scenarios.life import Stage, Watch, watched
 from sm_contract.scenarios.setup import Setup
@@ -46,12 +49,12 @@ def train(
 
         inputs, output = volume("input"), volume("output")
         model = keep_model or volume("model")
-        now = time.time()
-        engine.fill(inputs, stage.image, tar_stream(_input_tree(given, setup), mtime=now))
+        fill = stage.contents.fill
+        fill(inputs, Content(members=partial(_input_tree, given, setup), owned=_owned(given, setup)))
         mode = 0o777 if setup.writable else 0o755
-        engine.fill(output, stage.image, tar_stream([directory("./", mode), directory("data", mode)], mtime=now))
+        fill(output, Content(members=lambda: [directory("./", mode), directory("data", mode)]))
         if setup.writable:
-            engine.fill(model, stage.image, tar_stream([directory("./", mode)], mtime=now))
+            fill(model, Content(members=lambda: [directory("./", mode)]))
         mounts = [
             Mount(volume=inputs, target="/opt/ml/input", read_only=setup.read_only),
             Mount(volume=model, target="/opt/ml/model"),
@@ -60,8 +63,7 @@ def train(
         if setup.checkpoint:
             checkpoints = volume("checkpoints")
             if setup.checkpoint == "file":
-                file = Member(path="checkpoint-1", data=b"1\n")
-                engine.fill(checkpoints, stage.image, tar_stream([file], mtime=now))
+                fill(checkpoints, Content(members=lambda: [Member(path="checkpoint-1", data=b"1\n")]))
             mounts.append(Mount(volume=checkpoints, target="/opt/ml/checkpoints"))
         watch = stack.enter_context(watched(stage, setup, mounts, config.job_environment(setup.environment)))
         kill = None
@@ -90,6 +92,11 @@ def _input_tree(given: Given, setup: Setup) -> Iterator[Member]:
         yield directory(f"data/{name}")
         for member in folder(given.channels[name].path, f"data/{name}"):
             yield _spoilt(member, setup.data)
+
+
+def _owned(given: Given, setup: Setup) -> dict[str, Path]:
+    """Where in the input tree the owner's own files lie, as they are."""
+    return {f"data/{name}": given.channels[name].path for name in setup.channels} if setup.data == "good" else {}
 
 
 def _spoilt(member: Member, how: str) -> Member:

@@ -1,0 +1,69 @@
+"""What a script is to see, read off the record: the lines that it prints behind ``seen:``, times left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from sm_contract import changes
+from sm_contract.record import BUSY, TRAINING, Invocation, Life, Ping
+
+SEVERAL = "several at a time"
+LATE = " late"  # behind an outcome; the one part of it that a busy machine may change
+
+
+def seen(life: Life) -> list[str]:
+    """The lines of one life, in order."""
+    if life.start_error:
+        return ["not started"]
+    return list(_training(life) if life.role == TRAINING else _serving(life))
+
+
+def _training(life: Life) -> Iterator[str]:
+    yield "ended by itself" if life.ended == "itself" else "did not end by itself"
+    yield f"exit code {life.exit_code}"
+    if life.result is None or life.change == changes.UNMOUNTED:
+        return
+    for place, files in (("model", life.result.model), ("output", life.result.output)):
+        for file in files:
+            yield f"/opt/ml/{place}/{file.path}{'/' if file.kind == 'directory' else ''}"
+
+
+def _serving(life: Life) -> Iterator[str]:
+    if life.ready_at is not None:
+        yield "healthy"
+        for one in life.invocations:
+            if one.name != BUSY:
+                yield f"POST /invocations, {what(one.name, one.request)}: {outcome(one, life)}"
+        if busy := [outcome(one, life) for one in life.invocations if one.name == BUSY]:
+            yield f"POST /invocations, {SEVERAL}: {_kinds(busy)}"
+        yield f"pings while healthy: {_kinds(outcome(ping, life) for ping in life.pings if ping.at >= life.ready_at)}"
+    else:
+        yield "not healthy"
+        if any(ping.ok(life.limits.get("ping", 2)) for ping in life.pings):
+            yield "pings come and go"
+        elif life.stop is not None and life.pings:
+            yield f"last ping: {outcome(life.pings[-1], life)}"
+        for listener in life.listeners or ():
+            yield f"listens on {listener.address}, port {listener.port}"
+    yield "ended by itself" if life.stop is None else "outlived SIGTERM" if life.stop.killed else "ended after SIGTERM"
+    if life.stop is not None and life.stop.ended_when_told is not None:
+        yield f"{'ended' if life.stop.ended_when_told else 'outlived it again'} when all its processes were told"
+    yield f"exit code {life.exit_code}"
+
+
+def what(name: str, request: int) -> str:
+    """Which invocation this is."""
+    return f"{name}, request {request}"
+
+
+def outcome(one: Ping | Invocation, life: Life) -> str:
+    """The status of an answer or what came in its place, and whether it was late."""
+    if one.status is None or one.error:
+        return one.error or "no answer"
+    if isinstance(one, Ping) and one.seconds > life.limits.get("ping", 2):
+        return f"{one.status}{LATE}"
+    return f"{one.status}{LATE} to connect" if (one.connect_seconds or 0) > 0.25 else str(one.status)
+
+
+def _kinds(outcomes: Iterable[str]) -> str:
+    return " + ".join(sorted(set(outcomes)))
