@@ -68,3 +68,29 @@ def test_a_terminal_that_went_away_does_not_end_the_run() -> None:
     progress = Progress(stream, True, alone=True)
     progress.waiting("serve.full", "a first 200", 0.0, 10.0)
     progress.done("serve.full")
+
+
+def test_what_is_noted_stays_above_the_line_and_is_said_once() -> None:
+    stream, clock = io.StringIO(), Clock()
+    progress = Progress(stream, True, clock=clock, alone=True)
+    progress.waiting("serve.bare", "the server to become healthy", 100.0, 580.0)
+    progress.waiting("serve.full", "the server to become healthy", 100.0, 580.0)
+    clock.now += 3
+    for _ in range(2):
+        progress.noted(
+            "the server listens on 127.0.0.1:8080 only, and SageMaker needs 0.0.0.0:8080; waiting until 480 s"
+        )
+    kept = [line.rpartition("\x1b[K")[2] for line in stream.getvalue().split("\n")[:-1]]
+    assert kept[0].startswith(" !  the server listens on 127.0.0.1:8080 only")
+    assert kept[1] == "    waiting until 480 s"
+    assert len(kept) == 2
+    assert all(width_of(line) <= 80 for line in kept)
+    assert stream.getvalue().rpartition("\x1b[K")[2].endswith(" · 1 more"), "the live line goes on below"
+
+
+def test_a_log_is_told_whole() -> None:
+    stream, clock = io.StringIO(), Clock()
+    progress = Progress(stream, False, width=60, clock=clock, alone=True)
+    clock.now += 9
+    progress.waiting("serve.bare+hidden folders", "as long as it takes for the server to become healthy", 100.0, 580.0)
+    assert stream.getvalue().endswith("for as long as it takes for the server to become healthy\n")

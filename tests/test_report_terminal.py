@@ -30,7 +30,7 @@ from report_examples import (
 from sm_contract.record import Event
 from sm_contract.report.cloud import CANNOT_START, PING_FAILED, cloud_words
 from sm_contract.report.screen import moments, rerun
-from sm_contract.report.terminal import engine_text, judged_line, plan_text
+from sm_contract.report.terminal import engine_text, judged_lines, plan_text
 from sm_contract.report.text import Page, bare, width_of
 from sm_contract.verdict import Verdict
 
@@ -202,4 +202,4 @@ def test_the_cloud_speaks_by_the_life(judgement, life, words: str) -> None:
 
 def test_judged_lines_fit_beside_a_long_id_of_the_owners() -> None:
     mine = replace(judged("SM-INFER-PING-02"), id="ACME-" + "LONG-" * 6 + "01")
-    assert mine.id in next(bare([judged_line(mine, Page())]))
+    assert mine.id in next(bare(judged_lines(mine, Page())))

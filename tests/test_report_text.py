@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sm_contract.report.text import clip, duration, shown, size, width_of, wrap
+from sm_contract.report.text import Page, bare, clip, duration, shown, size, width_of, wrap
 
 ANYTHING = st.text(st.characters(exclude_categories=()), max_size=300)
 
@@ -40,6 +40,7 @@ def test_no_wrapped_line_starts_with_a_command_to_a_ci_system() -> None:
         ("SM-INFER-PING-02 is broken", 20, ["SM-INFER-PING-02 is", "broken"]),
         ("x" * 12, 5, ["xxxxx", "xxxxx", "xx"]),
         ("日本語の長い文", 6, ["日本語", "の長い", "文"]),
+        ("    a line of a traceback", 16, ["    a line of a", "traceback"]),
         ("see https://docs.aws.amazon.com/x/y now", 12, ["see", "https://docs.aws.amazon.com/x/y", "now"]),
     ],
 )
@@ -75,3 +76,17 @@ def test_durations(seconds: float, text: str) -> None:
 @pytest.mark.parametrize(("count", "text"), [(5, "5 B"), (6_212_000_000, "6.2 GB"), (250_000_000, "250 MB")])
 def test_sizes(count: int, text: str) -> None:
     assert size(count) == text
+
+
+def test_what_needs_the_whole_width_of_a_screen_stands_below_its_label() -> None:
+    url = f"https://docs.aws.amazon.com/{'x' * 45}"
+    assert list(bare(Page(80).beside("source", [url]))) == [" source", f"   {url}"]
+    assert list(bare(Page(80, whole=True).beside("source", [url]))) == [f" source      {url}"]
+
+
+def test_a_thing_that_fits_its_row_is_not_broken() -> None:
+    name = "x" * 67
+    assert list(bare(Page(80).items("image", [name, "amd64"], between="  "))) == [
+        f" image       {name}",
+        "             amd64",
+    ]

@@ -1,4 +1,4 @@
-"""What a run waits for while a container starts or trains: for how long already, and how long at most."""
+"""What a run waits for while a container starts or trains: for how long already, how long at most, and what for."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TextIO
 
-from sm_contract.report.text import Page, duration
+from sm_contract.report.text import Page, bare, duration
 
 FIRST = 5.0  # seconds until a wait is worth a line in a log; the next ones come after twice as long each
 _REDRAWN = 0.2  # seconds between two drawings of the live line
 _CLEAR = "\r\x1b[K"
+_NOTE = 4  # the column of what is noted
 
 
 @dataclass
@@ -27,7 +28,8 @@ class Progress:
     """Tells of waits: on a terminal one line, rewritten; in a log a line now and then.
 
     ``waiting`` may be called often and from any thread. A wait announced once goes on being told
-    until ``done``. ``close`` ends the telling and leaves no line behind.
+    until ``done``; what is ``noted`` stays where it was written. ``close`` ends the telling and leaves
+    no other line behind.
     """
 
     def __init__(
@@ -42,9 +44,10 @@ class Progress:
         """``alone``: no thread of its own; somebody calls ``tick``."""
         self._stream = stream
         self._tty = is_tty
-        self._page = Page(width, getattr(stream, "encoding", None) or "utf-8")
+        self._page = Page(width, getattr(stream, "encoding", None) or "utf-8", whole=not is_tty)
         self._clock = clock
         self._waits: dict[str, _Wait] = {}
+        self._noted: set[str] = set()
         self._lock = threading.RLock()
         self._drawn = ""
         self._drawn_at = float("-inf")
@@ -65,11 +68,22 @@ class Progress:
                 self._thread.start()
         self.tick()
 
+    def noted(self, text: str) -> None:
+        """Something worth knowing before the wait is over; two lives that show the same say it once."""
+        with self._lock:
+            if self._closed.is_set() or text in self._noted:
+                return
+            self._noted.add(text)
+            self._erase()
+            self._write("\n".join(bare(self._page.row("!", text, column=_NOTE))) + "\n")
+        self.tick()
+
     def done(self, name: str) -> None:
         """The life has ended, or waits no longer."""
         with self._lock:
             self._waits.pop(name, None)
             if not self._waits:
+                self._noted.clear()  # the next image is another one
                 self._erase()
 
     def close(self) -> None:
@@ -96,8 +110,9 @@ class Progress:
         if now - self._drawn_at < _REDRAWN or not self._waits:
             return
         oldest_first = sorted(self._waits.items(), key=lambda pair: pair[1].since)
-        told = " · ".join(_told(name, wait, now) for name, wait in oldest_first)
-        text = self._page.clipped(f"  … {told}", self._page.width - 1)
+        (name, wait), *others = oldest_first
+        more = self._page.mark(f" · {len(others)} more" if others else "")
+        text = self._page.clipped(f"  … {_told(name, wait, now)}", self._page.width - 1 - len(more)) + more
         if text != self._drawn:
             self._write(_CLEAR + text)
         self._drawn, self._drawn_at = text, now

@@ -14,6 +14,7 @@ from sm_contract.verdict import Judgement
 
 LOG_LINES = 6
 MOST = 5  # lines of a text that an image may have filled
+_MOST_OF_LOG = 3  # lines of the page for one of the log
 _MOMENTS = 12
 _EVIDENCE = 3
 
@@ -35,7 +36,7 @@ def failure(
         ((("", ""),)),
         *_evidence(judgement, page),
         *_lives(judgement, result, page),
-        *_sources(judgement, page),
+        *_sources(judgement.sources, page),
         *page.beside("again", rerun(result, judgement.id, page, options), style="cyan"),
     ]
 
@@ -46,7 +47,7 @@ def warning(judgement: Judgement, result: ImageResult, page: Page) -> list[Line]
         *entitled(judgement, page, "yellow bold"),
         *page.row("observed", judgement.observed, most=3),
         *page.row("fix", judgement.fix, style="green", most=3),
-        *_sources(judgement, page)[:1],
+        *_sources(judgement.sources[:1], page),
     ]
 
 
@@ -62,7 +63,9 @@ def rerun(result: ImageResult, id: str, page: Page, options: Sequence[str] = ())
     """The command that judges one requirement again, in lines that can be copied together."""
     pair = result.record.training_image
     images = [f"--image={shlex.quote(result.reference)}"]
-    if pair is not None:
+    if any(word.startswith("--sm-judge=") for word in options):  # the journal holds the images
+        images = []
+    elif pair is not None:
         images = [
             f"--training-image={shlex.quote(pair.reference)}",
             f"--inference-image={shlex.quote(result.reference)}",
@@ -108,11 +111,8 @@ def _cloud(judgement: Judgement, result: ImageResult, page: Page) -> list[Line]:
     return page.row("cloud", f"SageMaker would say: {words}", style="purple", most=MOST)
 
 
-def _sources(judgement: Judgement, page: Page) -> list[Line]:
-    lines: list[Line] = []
-    for label, url in zip(("source", *[""] * len(judgement.sources)), judgement.sources, strict=False):
-        lines += page.row(label, url, style="light")
-    return lines
+def _sources(urls: Sequence[str], page: Page) -> list[Line]:
+    return page.beside("source", [page.safe(url) for url in urls], style="light") if urls else []
 
 
 def _lives(judgement: Judgement, result: ImageResult, page: Page) -> Iterator[Line]:
@@ -166,5 +166,8 @@ def _log(life: Life, page: Page) -> Iterator[Line]:
     yield from page.row("log", told, style="light")
     bar = page.mark("│")
     for line in tail:
-        text = page.clipped(f"{line.at:7.2f} {line.text}", page.width - 6)
-        yield ((f"   {bar} ", "light"), (text, ""))
+        # a log keeps a line of the image's as one, to be found again; a screen has no place for more than a few
+        room = page.width - 14
+        parts = [page.clipped(line.text, room)] if page.whole else page.lines(line.text, room, _MOST_OF_LOG)
+        for at, part in zip((f"{line.at:7.2f}", *[" " * 7] * len(parts)), parts, strict=False):
+            yield ((f"   {bar} ", "light"), (f"{at} {part}", ""))

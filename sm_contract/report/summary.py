@@ -25,6 +25,11 @@ _CONCLUSIONS = {
 }
 _BLANK: Line = (("", ""),)
 _FAULT_LINES = 15
+_MOST_OF_REASON = 8  # lines
+_TO_CLAIM_ONE = (
+    "It becomes a trainer by a program named `train` on its PATH, a server by one named `serve` (such as "
+    "/usr/local/bin/train, executable), or by an ENTRYPOINT that takes this word as its argument."
+)
 _FEW = 6
 _NAMED_ABOVE = ("not testable", "blocked")
 
@@ -50,7 +55,7 @@ def summary(result: ImageResult, page: Page, *, reports: Sequence[str] = (), opt
 
 
 def ending(result: ImageResult, page: Page, status: int | None = None) -> list[Line]:
-    """The last line: the image and what it is, waivers named."""
+    """The last line: the image (or both of a pair) and what it is, waivers named."""
     told = []
     for role in result.roles:
         waived = f" ({', '.join(role.waived)})" if role.conclusion is Conclusion.WITH_WAIVERS else ""
@@ -64,7 +69,9 @@ def ending(result: ImageResult, page: Page, status: int | None = None) -> list[L
         told.append(plural(len(result.waiver_problems), "bad waiver"))
         style = "red bold"
     exit = f" (exit status {status})" if status is not None else ""
-    return [_BLANK, *page.row("", f"{result.reference}: {' · '.join(told)}{exit}", style=style, column=0)]
+    pair = result.record.training_image
+    named = f"{pair.reference} + {result.reference}" if pair is not None else result.reference
+    return [_BLANK, *page.row("", f"{named}: {' · '.join(told)}{exit}", style=style, column=0)]
 
 
 def worst(roles: Sequence[RoleResult]) -> Conclusion:
@@ -96,13 +103,19 @@ def _failures(result: ImageResult, page: Page, options: Sequence[str]) -> list[L
 
 
 def _faults(result: ImageResult, page: Page) -> list[Line]:
-    lines: list[Line] = []
+    """What broke in this suite, once, whatever number of requirements it kept from being judged."""
+    groups: dict[str, list[Judgement]] = {}
     for judgement in result.of(Verdict.NOT_JUDGED):
-        if not judgement.traceback:
-            continue
-        lines += [_BLANK, page.rule(f"a fault of sm_contract: {judgement.id}", "red bold")]
-        tail = judgement.traceback.rstrip().splitlines()[-_FAULT_LINES:]
-        lines += [line for text in tail for line in page.row("", text, column=1)]
+        if judgement.traceback:
+            groups.setdefault(judgement.traceback, []).append(judgement)
+    lines: list[Line] = []
+    for traceback, judgements in groups.items():
+        title = f"a fault of sm_contract: {plural(len(judgements), 'requirement')} not judged"
+        lines += [_BLANK, page.rule(title, "red bold")]
+        lines += page.items("", (j.id for j in judgements), column=3)
+        tail = traceback.rstrip().splitlines()
+        for text in tail if page.whole else tail[-_FAULT_LINES:]:
+            lines += page.row("", text, column=1)
     return lines
 
 
@@ -143,7 +156,7 @@ def _not_testable(result: ImageResult, page: Page) -> list[Line]:
     lines: list[Line] = [_BLANK, page.rule("not testable here", "yellow")] if groups else []
     told: set[str] = set()
     for reason, judgements in groups.items():
-        lines += page.row("", reason, column=1, most=4)
+        lines += page.row("", reason, column=1, most=_MOST_OF_REASON)
         lines += page.items("", (j.id for j in judgements), column=3, style="light")
         life = bad_life(judgements[0], result)
         if life is not None and life.name not in told:  # what our sample met is what its owner wants to see
@@ -185,7 +198,7 @@ def _not_claimed(result: ImageResult, page: Page) -> list[Line]:
     lines: list[Line] = []
     for role, fact in result.not_claimed.items():
         lines += page.row(page.mark("–"), f"{role}: not claimed, {fact.how}: {fact.why}", column=3)  # noqa: RUF001
-    return lines
+    return lines + (page.row("", _TO_CLAIM_ONE, column=3) if lines and not result.roles else [])
 
 
 def _gaps(role: RoleResult, page: Page) -> list[Line]:

@@ -26,7 +26,10 @@ MARKS: dict[Verdict, tuple[str, str]] = {
 }
 # told by their number unless -v: nothing is to be done about them, or the end groups them by what is to be done
 _FOLDED = (Verdict.PASSED, Verdict.BLOCKED, Verdict.NOT_TESTABLE, Verdict.NOT_APPLICABLE)
+_TOLD_ONCE = (Verdict.PASSED, Verdict.NOT_APPLICABLE)  # not in a section of its own at the end
+_ID = 25  # columns of the longest id
 _LEAST_TITLE = 10
+_BELOW = 6  # the column of a title below its id
 _CHAPTERS = {"base-image": "image", "base-training": "training", "base-hosting": "inference", "own": "your own"}
 
 
@@ -76,7 +79,7 @@ class Terminal:
         if not self._headed:
             emit(self._sink, [((self._title(), "bold"),)])
             self._headed = True
-        emit(self._sink, [judged_line(judgement, self._page)])
+        emit(self._sink, judged_lines(judgement, self._page))
 
     def finish(
         self,
@@ -114,11 +117,11 @@ def head_lines(head: Head, page: Page) -> list[Line]:
     if head.training_image is not None:
         images = {"training": head.training_image, "inference": head.image}
     for label, image in images.items():
-        lines += page.items(label, _image_facts(image), column=10, between="  ")
+        lines += page.items(label, _image_facts(image), between="  ")
     lines += role_lines(head.roles, page)
     for position, waiver in enumerate(head.waivers):
-        lines += page.row("" if position else "waived", waiver, style="purple", column=10)
-    return [*lines, *(page.row("plan", head.plan, column=10) if head.plan else []), (("", ""),)]
+        lines += page.row("" if position else "waived", waiver, style="purple")
+    return [*lines, *(page.row("plan", head.plan) if head.plan else []), (("", ""),)]
 
 
 def role_lines(roles: Mapping[str, RoleFact], page: Page) -> list[Line]:
@@ -126,7 +129,7 @@ def role_lines(roles: Mapping[str, RoleFact], page: Page) -> list[Line]:
     lines: list[Line] = []
     for position, (role, fact) in enumerate(roles.items()):
         claim = {True: role, False: f"no {role}", None: f"{role}?"}[fact.claimed]
-        lines += page.row("" if position else "roles", f"{claim}, {fact.how}: {fact.why}", column=10)
+        lines += page.row("" if position else "roles", f"{claim}, {fact.how}: {fact.why}")
     return lines
 
 
@@ -144,26 +147,32 @@ def plan_text(*, requirements: int, from_image: int, starts: int) -> str:
     return " · ".join([plural(requirements, "requirement"), f"{from_image} from the image", lives])
 
 
-def judged_line(judgement: Judgement, page: Page) -> Line:
-    """One line on one verdict, no wider than the page."""
+def judged_lines(judgement: Judgement, page: Page) -> list[Line]:
+    """One verdict on one line, or on more where nothing below tells its text again or nothing may be cut."""
     mark, style = MARKS[judgement.verdict]
     told, told_style = judgement.title, ""
     if judgement.verdict is Verdict.WAIVED:
         told = f"waived to {judgement.waiver.get('expires', '?')}: {judgement.title}"
+    elif judgement.verdict is Verdict.BLOCKED:
+        told, told_style = f"blocked by {judgement.blocked_by}", "light"
     elif judgement.verdict not in (Verdict.PASSED, Verdict.FAILED, Verdict.WARNED, Verdict.NOTED):
         told, told_style = f"{judgement.verdict.value}: {judgement.reason}", "light"
     id = page.safe(judgement.id)
-    room = page.width - 4 - max(len(id), 23) - 8
-    if room < _LEAST_TITLE:  # a narrow page, or a long id of the owner's
-        told = ""
-    return (
+    column = 4 + max(len(id), _ID) + 8
+    head: Line = (
         ("  ", ""),
         (page.mark(mark), style),
         (" ", ""),
-        (f"{id:<23}", style if judgement.verdict in (Verdict.FAILED, Verdict.NOT_JUDGED) else ""),
+        (f"{id:<{_ID}}", style if judgement.verdict in (Verdict.FAILED, Verdict.NOT_JUDGED) else ""),
         (f" {judgement.level:<6} ", "light"),
-        (page.clipped(told, max(room, 0)), told_style),
     )
+    below = page.width - column < _LEAST_TITLE  # a narrow page, or a long id of the owner's
+    if judgement.verdict not in _TOLD_ONCE and not page.whole:
+        return [(*head, ("" if below else page.clipped(told, page.width - column), told_style))]
+    if below:
+        return [head, *page.row("", told, style=told_style, column=_BELOW)]
+    first, *more = page.row("", told, style=told_style, column=column)
+    return [(*head, first[1]), *more]
 
 
 def _image_facts(image: ImageFacts) -> list[str]:

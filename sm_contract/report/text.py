@@ -16,6 +16,8 @@ _COMMAND_ANYWHERE = re.compile(r"##(?=\[|vso\[|teamcity\[)")
 _COMMAND_AT_START = re.compile(r"(\s*)::(?=\s*[A-Za-z])")
 _TYPOGRAPHY = "…–—─│→·≥≤‘’“”✔✘⊘"  # noqa: RUF001  # ours, and common in what we quote
 _PLAIN = ("...", "-", "-", "-", "|", "->", "|", ">=", "<=", "'", "'", '"', '"', "+", "x", "o")
+_BELOW = 3  # the column of what stands below its label
+_LONGEST = 2000  # characters of one line of a log: a progress bar may be a line of megabytes
 _PLAIN_TYPOGRAPHY = str.maketrans(dict(zip(_TYPOGRAPHY, _PLAIN, strict=True)))
 
 
@@ -57,14 +59,20 @@ def clip(text: str, width: int, ellipsis: str = "…") -> str:
 
 
 def wrap(text: str, width: int) -> list[str]:
+    """The text in lines of a width, none of which a CI system takes for a command: see ``broken``."""
+    return [_harmless(line) for line in broken(text, width)]
+
+
+def broken(text: str, width: int) -> list[str]:
     """The text in lines of a width: broken between words, never inside an id or an address.
 
     Only a word that is wider than a line is broken, and an address not even then: a terminal breaks
     it by itself, and it stays one thing to click or copy.
     """
-    lines, line = [], ""
-    for word in text.split(" "):
-        candidate = f"{line} {word}" if line else word
+    rest = text.lstrip(" ")
+    lines, line = [], " " * min(len(text) - len(rest), width // 2)  # a traceback is read by its indents
+    for word in rest.split(" "):
+        candidate = f"{line} {word}" if line.strip(" ") else line + word
         if width_of(candidate) <= width:
             line = candidate
             continue
@@ -76,7 +84,11 @@ def wrap(text: str, width: int) -> list[str]:
             lines.append(head)
     if line.strip(" ") or not lines:
         lines.append(line)
-    return [_COMMAND_AT_START.sub(r"\1:\\:", line.rstrip(" ")) for line in lines]
+    return [line.rstrip(" ") for line in lines]
+
+
+def _harmless(line: str) -> str:
+    return _COMMAND_AT_START.sub(r"\1:\\:", line)
 
 
 def _split(text: str, width: int) -> tuple[str, str]:
@@ -120,6 +132,7 @@ class Page:
 
     width: int = 80
     encoding: str = "utf-8"
+    whole: bool = False  # a log, which is searched and kept: nothing is cut to fit a screen
 
     @property
     def plain(self) -> bool:
@@ -143,7 +156,8 @@ class Page:
             return marked.encode("ascii", "backslashreplace").decode("ascii")
 
     def clipped(self, text: str, width: int) -> str:
-        return clip(self.safe(text), width, self.mark("…"))
+        """One line of a text: cut to the width on a screen, and in a log only where it has no end."""
+        return clip(self.safe(text), _LONGEST if self.whole else width, self.mark("…"))
 
     def rule(self, title: str = "", style: str = "") -> Line:
         """A line across the page with a title in its middle."""
@@ -156,12 +170,17 @@ class Page:
         return ((dash * left + inner + dash * right, style),)
 
     def row(self, label: str, text: str, *, style: str = "", column: int = 13, most: int = 0) -> list[Line]:
-        """A label and its text beside it, wrapped; at most ``most`` lines of it, if given."""
-        parts = wrap(self.safe(text), self._room(column))
-        if most and len(parts) > most:
-            rest = " ".join(parts[most - 1 : most + 1])  # more than a line, so that it is seen to be cut
-            parts = [*parts[: most - 1], clip(rest, self._room(column), self.mark("…"))]
+        """A label and its text beside it, wrapped; on a screen at most ``most`` lines of it, if given."""
+        parts = [_harmless(part) for part in self.lines(text, self._room(column), most)]
         return self.beside(label, parts, style=style, column=column)
+
+    def lines(self, text: str, width: int, most: int = 0) -> list[str]:
+        """A text in lines of a width; on a screen at most ``most``, if given."""
+        parts = broken(self.safe(text), width)
+        if most and len(parts) > most and not self.whole:
+            rest = " ".join(parts[most - 1 : most + 1])  # more than a line, so that it is seen to be cut
+            parts = [*parts[: most - 1], clip(rest, width, self.mark("…"))]
+        return parts
 
     def items(
         self, label: str, things: Iterable[str], *, style: str = "", column: int = 13, between: str = ", "
@@ -176,11 +195,13 @@ class Page:
             if lines[-1]:
                 lines[-1] += glue.rstrip()
                 lines.append("")
-            lines[-1:] = wrap(text, self._room(column) - len(between))
+            lines[-1:] = wrap(text, self._room(column) - len(glue.rstrip()))
         return self.beside(label, lines, style=style, column=column)
 
     def beside(self, label: str, parts: list[str], *, style: str = "", column: int = 13) -> list[Line]:
-        """A label, and lines that are laid out already, beside it."""
+        """A label, and lines that are laid out already, beside it, or below it where a screen has no place for them."""
+        if label and column > _BELOW and not self.whole and any(width_of(part) > self._room(column) for part in parts):
+            return [((f" {label}", "light"),), *self.beside("", parts, style=style, column=_BELOW)]
         heads = [f" {label}".ljust(column) if column else "", *[" " * column] * (len(parts) - 1)]
         return [((head, "light"), (part, style)) for head, part in zip(heads, parts, strict=True)]
 
