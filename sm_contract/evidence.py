@@ -22,7 +22,7 @@ def describe(thing: object) -> str:  # noqa: PLR0911  # one line a kind reads be
     if isinstance(thing, LogLine):
         return f"log at {thing.at:.2f} s ({thing.stream}): {thing.text}"
     if isinstance(thing, Listener):
-        return f"listener on {thing.address}:{thing.port}{' held by PID 1' if thing.pid_one else ''}"
+        return f"listener on {thing}{' held by PID 1' if thing.pid_one else ''}"
     if isinstance(thing, Stop):
         end = "killed" if thing.killed else "ended"
         return f"SIGTERM at {thing.at:.2f} s, {end} after {thing.seconds:.2f} s (limit {thing.limit:g} s)"

@@ -13,8 +13,9 @@ from sm_contract.alone import SUFFIX
 from sm_contract.catalogue import catalogue
 from sm_contract.evidence import describe
 from sm_contract.record import INFERENCE, ROLES, TRAINING, Life, Record
-from sm_contract.requirements import Requirement, registry
-from sm_contract.verdict import Blocked, Finding, Judgement, NotApplicable, NotTestable, Verdict, Violation
+from sm_contract.requirements import RUNS, Requirement, registry
+from sm_contract.schema import near_ids
+from sm_contract.verdict import Blocked, Finding, Judgement, NotApplicable, NotRecorded, NotTestable, Verdict, Violation
 from sm_contract.views import Serving, Training
 
 WHERE_DECLARED = {
@@ -78,7 +79,8 @@ class Judge:
             if waiver.id in catalogue() and waiver.id not in registry():
                 continue  # known, and not judged by this version: it neither helps nor harms
             if waiver.id not in registry():
-                problems.append(f"the waiver for {waiver.id} names no requirement that is judged")
+                near = near_ids(waiver.id, registry())
+                problems.append(f"the waiver for {waiver.id} names no requirement that is judged{near}")
             elif waiver.expires < self._today:
                 problems.append(f"the waiver for {waiver.id} (owner {waiver.owner}) expired on {waiver.expires}")
             elif waiver.id in judged and self.judgement(waiver.id).verdict is Verdict.PASSED:
@@ -103,11 +105,24 @@ class Judge:
     def _found(self, requirement: Requirement, finding: Finding) -> Judgement:
         if isinstance(finding, Violation):
             return self._broken(requirement, finding)
+        if isinstance(finding, NotRecorded):
+            return self._said(requirement, Verdict.NOT_TESTABLE, self._not_recorded(requirement) or finding.missing)
         if isinstance(finding, NotTestable):
             return self._said(requirement, Verdict.NOT_TESTABLE, finding.missing, finding.evidence)
         if isinstance(finding, Blocked):
             return self._hidden(requirement, finding.by)
         return self._said(requirement, Verdict.NOT_APPLICABLE, str(finding))
+
+    def _not_recorded(self, requirement: Requirement) -> str:
+        """The way out where a filter kept from the record what a requirement rests on; "" if none did."""
+        asked = self.record.runs
+        left_out = RUNS.difference(asked, self.record.lives) if asked is not None else frozenset[str]()
+        if left_out.isdisjoint(requirement.runs):
+            return ""
+        return (
+            "record the image again without the --sm-only, --sm-skip or -k that left these requirements out: "
+            f"on this record there is no run {', '.join(sorted(left_out))}"
+        )
 
     def _fault(self, requirement: Requirement, what: str) -> Judgement:
         return replace(self._said(requirement, Verdict.NOT_JUDGED, "a fault of sm_contract"), traceback=what)
@@ -118,10 +133,13 @@ class Judge:
         facts = {role: self.record.roles[role] for role in roles if role in self.record.roles}
         if any(fact.claimed for fact in facts.values()) or not facts:
             return
-        unclear = [role for role, fact in facts.items() if fact.claimed is None]
+        unclear = any(fact.claimed is None for fact in facts.values())
         if unclear and requirement.runs:
-            why = "; ".join(facts[role].why for role in unclear)
-            raise NotTestable(f"declare roles ({why})")
+            if missing := self._not_recorded(requirement):
+                raise NotTestable(missing)
+            # the same words for every requirement, whichever of the roles it speaks of: they are told once
+            whys = dict.fromkeys(fact.why for fact in self.record.roles.values() if fact.claimed is None)
+            raise NotTestable(f"declare roles ({'; '.join(whys)})")
         if not unclear:
             raise NotApplicable("; ".join(fact.why for fact in facts.values()))
 

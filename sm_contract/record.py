@@ -148,6 +148,24 @@ class Listener:
     ignores_sigterm: bool | None = None
     pids: tuple[int, ...] = ()  # who holds it, as this host numbers them
 
+    @property
+    def inward(self) -> bool:
+        """Whether only the container itself can reach it."""
+        return self.address.startswith(("127.", "::ffff:127.")) or self.address == "::1"
+
+    @property
+    def of_the_engine(self) -> bool:
+        """Whether it is the resolver that the engine puts into the container, and nothing of the image's."""
+        return self.address == "127.0.0.11"
+
+    @property
+    def right(self) -> bool:
+        """Whether it is where the platform looks for the server."""
+        return self.port == 8080 and not self.inward
+
+    def __str__(self) -> str:
+        return f"{f'[{self.address}]' if ':' in self.address else self.address}:{self.port}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Stop:
@@ -328,6 +346,7 @@ class Record:
     candidate: Candidate = field(default_factory=Candidate)
     roles: dict[str, RoleFact] = field(default_factory=dict)
     model: ModelFacts = field(default_factory=lambda: ModelFacts(source="none"))
+    runs: tuple[str, ...] | None = None  # those that the selected requirements asked for; None: not known
     lives: dict[str, Life] = field(default_factory=dict)
     engine: dict[str, str] = field(default_factory=dict)  # name, version, platform, root access; empty: none answered
     emulated: bool = False

@@ -76,6 +76,16 @@ def near(name: str, valid: Iterable[str]) -> str:
     return f"; valid are {', '.join(names)}" if 0 < len(names) <= 20 else ""
 
 
+def near_ids(id: str, known: Iterable[str]) -> str:
+    """``; did you mean SM-…, SM-… or SM-…?``: the ids of the contract that may be meant, to be put behind a message."""
+    ids, wanted = list(known), id.upper()
+    meant = [each for each in ids if wanted in each] or difflib.get_close_matches(wanted, ids, n=3, cutoff=0.7)
+    if not meant:
+        return "; see --sm-list"
+    *others, last = meant[:3]
+    return f"; did you mean {', '.join(others)}{' or ' if others else ''}{last}?"
+
+
 def plain(value: Any) -> Any:
     """TOML's dates as text, so that JSON Schema can judge them."""
     if isinstance(value, dict):

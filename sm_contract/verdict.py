@@ -82,6 +82,13 @@ class NotTestable(Finding):
         self.evidence = tuple(evidence)
 
 
+class NotRecorded(NotTestable):
+    """The run that would show it is not on record; the judge knows whether a filter left it out."""
+
+    def __init__(self, run: str) -> None:
+        super().__init__(f"{run} was not run")
+
+
 class Blocked(Finding):
     """Cannot be seen while another requirement is broken; ``by`` is that requirement's id."""
 

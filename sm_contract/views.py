@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sm_contract.alone import SUFFIX, settled
 from sm_contract.record import INFERENCE, TRAINING, Candidate, Life, ModelFacts, Record
-from sm_contract.verdict import NotTestable
+from sm_contract.verdict import NotRecorded, NotTestable
 
 
 class RoleView:
@@ -36,7 +36,7 @@ class RoleView:
         """The life of a run. Raises NotTestable if it was not recorded, or if a limit of ours was hit in it."""
         life = self.lives.get(run)
         if life is None:
-            raise NotTestable(self.record.unstartable or f"{run} was not run")
+            raise NotTestable(self.record.unstartable) if self.record.unstartable else NotRecorded(run)
         if life.hit_limits:
             raise NotTestable(raise_limits(life))
         return life

@@ -25,6 +25,7 @@ from sm_contract.contract.readiness import NO_ROUTE, plain, refusal, stuck, work
 from sm_contract.contract.reading import (
     SM_VARIABLE,
     USAGE,
+    WANTS_A_HYPERPARAMETER,
     WANTS_A_VARIABLE,
     error_line,
     first_line,
@@ -36,7 +37,7 @@ from sm_contract.contract.reading import (
 )
 from sm_contract.contract.timing import doubtful, too_busy
 from sm_contract.record import INFERENCE, TRAINING, WORD, Life, Record
-from sm_contract.verdict import Blocked, NotTestable
+from sm_contract.verdict import Blocked, NotRecorded, NotTestable
 from sm_contract.views import RoleView, Serving, Training, raise_limits
 
 STARTS = ("SM-IMAGE-OS-01", "SM-IMAGE-ARCH-01")  # nothing can be started while these are broken
@@ -330,7 +331,7 @@ def why_not(view: RoleView, run: str = "") -> NoReturn:
         how = "fails when its inputs are read-only, which hides what else the run would show" if flip else ""
         how = how or "no single difference between the runs explains it"
         raise NotTestable(f"{bad[0].name} did not go well: {how}", evidence=bad)
-    raise NotTestable(f"{run or f'a {view.role} run that would show it'} was not run")
+    raise NotRecorded(run or f"a {view.role} run that would show it")
 
 
 def refused(view: RoleView, life: Life) -> Blocked | NotTestable:
@@ -356,8 +357,7 @@ def _excuse(view: RoleView, id: str, life: Life) -> NotTestable | Blocked | None
         text = f"declare {table} environment = {{ … }} if the job or the model sets a variable:"
         return NotTestable(f"{text} {found(life)}; {says(line)}", evidence=[life, line])
     if id in ("SM-TRAIN-RUN-01", "SM-TRAIN-FAIL-01") and "channels" not in declared:
-        text = "declare [training.channels.NAME] with data of yours: with a sample of ours,"
-        return NotTestable(f"{text} {found(life)}", evidence=[life])
+        return _wants_data(view, life)
     if id not in _WITHOUT_MODEL or view.record.model.source != "none" or "model" in declared:
         return None
     training = next((one for one in claimed(view.record) if one.role == TRAINING), None)
@@ -365,3 +365,15 @@ def _excuse(view: RoleView, id: str, life: Life) -> NotTestable | Blocked | None
         failed = next(one for one in firsts(training) if not one.hit_limits)
         return _excuse(training, root, failed) or Blocked(root)
     return NotTestable(f"declare [inference] model: without one, {found(life)}", evidence=[life])
+
+
+def _wants_data(view: RoleView, life: Life) -> NotTestable:
+    """What to declare so that a training that refused our sample shows itself, what its log hints at first."""
+    line = error_line(life) or first_line(life, WANTS_A_HYPERPARAMETER)
+    text = "declare [training.channels.NAME] with data of yours: with a sample of ours,"
+    if line and not view.candidate.hyperparameters and WANTS_A_HYPERPARAMETER.search(line.text):
+        of_a_table = line.text.startswith("KeyError") and "pandas" in life.log_text()
+        if not of_a_table:
+            text = "declare [training] hyperparameters = { … }, and [training.channels.NAME] with data of yours: "
+            text += "with no hyperparameter and a sample of ours,"
+    return NotTestable(f"{text} {found(life)}{f'; {says(line)}' if line else ''}", evidence=[life])

@@ -7,7 +7,6 @@ from sm_contract.record import Invocation, Life, Listener, Ping
 
 WANTS_A_KEY = (401, 403, 407, 511)
 NO_ROUTE = (404, 405, 501)
-_RESOLVER = "127.0.0.11"  # the engine's own, inside the container
 
 
 def stuck(life: Life) -> str:  # noqa: PLR0911  # a decision list reads best as one
@@ -58,18 +57,12 @@ def no_http(life: Life) -> bool:
 
 def outward(life: Life) -> bool:
     """Whether something in the container listens on port 8080 for others than itself."""
-    return any(one.port == 8080 and not loopback(one) for one in life.listeners or ())
+    return any(one.right for one in life.listeners or ())
 
 
 def elsewhere(life: Life) -> list[Listener]:
     """What listens in the container, on an address or a port where the platform does not look."""
-    seen = [one for one in life.listeners or () if one.address != _RESOLVER]
-    return [one for one in seen if one.port != 8080 or loopback(one)]
-
-
-def loopback(listener: Listener) -> bool:
-    """Whether only the container itself can reach it."""
-    return listener.address.startswith(("127.", "::ffff:127.")) or listener.address == "::1"
+    return [one for one in life.listeners or () if not one.right and not one.of_the_engine]
 
 
 # --- invocations ----------------------------------------------------------------------------------

@@ -22,6 +22,9 @@ WANTS_A_VARIABLE = re.compile(
     r"KeyError: '(?!SM_)[A-Z][A-Z0-9_]{2,}'|(?i:environment variable)\W+\w*[A-Z_]{3,}"
     r"|[A-Z_]{3,}: (unbound|parameter) "
 )
+WANTS_A_HYPERPARAMETER = re.compile(
+    r"(?i:hyper[-_ ]?param)|KeyError: '[a-z][\w-]*'|the following arguments are required: --\w"
+)
 SM_VARIABLE = re.compile(r"\bSM_[A-Z][A-Z0-9_]*\b")
 _EXCEPTION = re.compile(r"^\s*[\w.]*(Error|Exception|Exit|Interrupt|Failure)\b")
 _ERROR = re.compile(
@@ -66,10 +69,15 @@ def telling(life: Life) -> str:
     if life.start_error:
         return f"the engine says: {life.start_error}"
     line = error_line(life)
-    if line is None and life.ended in ("itself", "idle", "limit"):
-        line = next((line for line in reversed(life.log) if line.text.strip()), None)
-        return says(line) if line else "it wrote nothing to its log"
-    return says(line) if line else ""
+    if line is not None:
+        return says(line)
+    if life.ended not in ("itself", "idle", "limit"):
+        return ""
+    silent = "no line of its log reads like an error" if life.log_text().strip() else "it wrote nothing to its log"
+    if life.ended != "itself":
+        return silent
+    signal = _SIGNALS.get(life.exit_code or 0, "")
+    return f"{signal} ended it, and {silent}" if signal else f"its first process ended of its own accord, and {silent}"
 
 
 def ending(life: Life) -> str:

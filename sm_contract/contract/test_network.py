@@ -8,7 +8,7 @@ from sm_contract.contract.invoking import lived
 from sm_contract.contract.readiness import elsewhere, outward
 from sm_contract.contract.reading import limit, telling
 from sm_contract.contract.timing import confirmed
-from sm_contract.record import Invocation, Life, Ping
+from sm_contract.record import Invocation, Life, Listener, Ping
 from sm_contract.requirements import requirement
 from sm_contract.verdict import Violation
 from sm_contract.views import Serving
@@ -22,12 +22,11 @@ def test_listens_on_port_8080(serving: Serving) -> None:
     life = guilty(serving, "SM-INFER-NET-01")
     if life is not None:
         where = elsewhere(life)
-        inward = any(one.port == 8080 for one in where)
         raise Violation(
             expected="a listener on 0.0.0.0:8080 (or [::]:8080), reachable from outside",
             observed=f"connection refused on port 8080 from outside, and the container listens on "
-            f"{', '.join(f'{one.address}:{one.port}' for one in where[:4])}",
-            fix="bind the server to 0.0.0.0 instead of 127.0.0.1" + ("" if inward else ", and to port 8080"),
+            f"{', '.join(map(str, where[:4]))}",
+            fix=_moved(where),
             because=telling(life),
             evidence=[*where[:4], *life.pings[-1:], life],
         )
@@ -73,6 +72,16 @@ def test_speaks_plain_http(serving: Serving) -> None:
     spoken = any(ping.status is not None for life in firsts(serving) for ping in life.pings)
     if not ready(serving) and not spoken:
         why_not(serving, "serve.bare")
+
+
+def _moved(where: list[Listener]) -> str:
+    """What to change of a server that listens where the platform does not look: of several, of the likeliest."""
+    one = max(where, key=lambda one: (one.port == 8080, one.pid_one, not one.inward))
+    if one.port == 8080:
+        return f"bind the server to 0.0.0.0 instead of {one.address}"
+    if one.inward:
+        return f"bind the server to 0.0.0.0:8080 instead of {one}"
+    return f"let the server listen on port 8080 instead of {one.port}: the platform looks nowhere else"
 
 
 def _reached(life: Life) -> bool:

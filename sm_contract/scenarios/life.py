@@ -43,6 +43,7 @@ class Stage:
     log_bytes: int
     waiting: Waiting = lambda *_: None
     done: Callable[[str], None] = lambda _: None
+    noted: Callable[[str], None] = lambda _: None  # told at once, before the wait is over
     recorded: Callable[[Life], None] = lambda _: None
 
 

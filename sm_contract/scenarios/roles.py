@@ -50,8 +50,12 @@ def _by_answer(word: str, image: ImageFacts, answer: Life | None) -> RoleFact:
         return _found(True, f"its entry program mentions `{word}`")
     if refused and program is not None and program.knows_word is False and USAGE.search(log):
         return _found(False, f"its entry program does not mention `{word}` and answers it with a usage text")
+    started = " ".join([*image.entrypoint, word])
+    if refused and _takes_for_a_file(word, log):
+        end = f"ended with exit code {answer.exit_code if answer else None}: it took the word for a file and found none"
+        return _found(None, f"`{started}` {end} ({_line_with(word, log)})")
     end = "was not tried" if answer is None else answer.start_error or f"ended with exit code {answer.exit_code}"
-    return _found(None, f"`{word}` {end}, and nothing shows whether the image knows the word")
+    return _found(None, f"`{started}` {end}, and nothing shows whether the image knows the word")
 
 
 UNKNOWN = (
@@ -60,13 +64,24 @@ UNKNOWN = (
     r"{word}[^\n]*(is not a|not a valid) (sub)?command",
 )
 
+# an interpreter as the entry program: python3, sh, node, java
+NO_SUCH_FILE = (
+    r"(can't|cannot|could not|unable to) (open|find|access)( (or|load|main|class|file|jarfile|module|script))* "
+    r"['\"]?[./]*{word}['\"]?([:\s]|$)",
+    r"(^|\s)['\"]?[./]*{word}['\"]?: No such file or directory",
+)
+
+
+def _takes_for_a_file(word: str, log: str) -> bool:
+    return any(re.search(pattern.format(word=word), log, re.IGNORECASE | re.MULTILINE) for pattern in NO_SUCH_FILE)
+
 
 def _names_as_unknown(word: str, log: str) -> bool:
     return any(re.search(pattern.format(word=rf"\b{word}\b"), log, re.IGNORECASE) for pattern in UNKNOWN)
 
 
 def _line_with(word: str, log: str) -> str:
-    return next((line.strip()[:100] for line in log.splitlines() if word in line), "")
+    return next((line.strip()[:150] for line in log.splitlines() if word in line), "")
 
 
 def _found(claimed: bool | None, why: str) -> RoleFact:

@@ -31,6 +31,7 @@ WHOLE_LIFE_PINGS = 20
 BUSY = 2.0  # seconds of parallel invocations
 BUSY_EACH = 50  # invocations per sender at most
 TOLD = 5.0  # seconds for a listener to end that gets SIGTERM itself
+LOOK = 3.0  # seconds between two looks at where a server listens that does not take connections
 
 
 def serve(
@@ -122,6 +123,7 @@ class _Host:
         until = time.monotonic() + min(self._limits.start, self.patience)
         seen: set[str] = set()
         opened = False
+        look = time.monotonic() + LOOK
 
         def impatient(limit: float) -> socket.socket:
             """Until the port opens nothing hangs on a connection that a dead container will never take."""
@@ -130,6 +132,9 @@ class _Host:
         for _ in self.watch.wait(until, "the server to become healthy", pace=0):
             ping = self._ping(impatient, seen)
             opened = opened or ping.connect_seconds is not None
+            if not opened and time.monotonic() > look:
+                look = time.monotonic() + LOOK
+                self._note_where_it_listens()
             good = ping.ok(self._limits.ping)
             row = row + 1 if good else 0
             since_first_good += 1 if good or since_first_good else 0
@@ -168,6 +173,20 @@ class _Host:
         inside = self.watch.stage.engine.inside
         if inside is not None and not self.watch.container.exited.is_set():
             self.listeners = inside.listeners(self.watch.container)
+
+    def _note_where_it_listens(self) -> None:
+        """Say of a server that listens where nobody looks that it does, while it is waited for all the same."""
+        inside = self.watch.stage.engine.inside
+        if inside is None:
+            return
+        with contextlib.suppress(NotReachable):
+            listeners = [one for one in inside.listeners(self.watch.container) if not one.of_the_engine]
+            if listeners and not any(one.right for one in listeners):
+                where = " and ".join(map(str, listeners))
+                self.watch.stage.noted(
+                    f"the server listens on {where} only, and SageMaker needs 0.0.0.0:8080; waiting until "
+                    f"{self._limits.start:g} s in case that still opens (--sm-start-limit=SECONDS shortens it)"
+                )
 
     # --- service
 

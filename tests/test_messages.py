@@ -1,0 +1,133 @@
+"""Messages fit what was observed: where a server listens, what ended a life, what a training lacked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from good_record import fail, good_record, lines, trained, unhealthy
+
+from sm_contract.asking import built
+from sm_contract.contract.reading import telling
+from sm_contract.judge import judge
+from sm_contract.record import Life, Listener, Ping, Record
+from sm_contract.schema import near_ids
+from sm_contract.verdict import Judgement, Verdict
+
+REFUSED = Ping(at=479.0, seconds=0.0003, error="refused")
+
+
+def verdict(record: Record, id: str) -> Judgement:
+    (found,) = judge(record, ids=[id])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("listeners", "fix"),
+    [
+        ([Listener(address="127.0.0.1", port=8080)], "bind the server to 0.0.0.0 instead of 127.0.0.1"),
+        ([Listener(address="::1", port=8080)], "bind the server to 0.0.0.0 instead of ::1"),
+        ([Listener(address="127.0.0.1", port=5000)], "bind the server to 0.0.0.0:8080 instead of 127.0.0.1:5000"),
+        ([Listener(address="0.0.0.0", port=5000)], "let the server listen on port 8080 instead of 5000"),
+        ([Listener(address="::", port=80)], "let the server listen on port 8080 instead of 80"),
+        (
+            [Listener(address="127.0.0.1", port=9010), Listener(address="0.0.0.0", port=5000, pid_one=True)],
+            "let the server listen on port 8080 instead of 5000",
+        ),
+    ],
+)
+def test_the_fix_names_where_the_server_listens(listeners: list[Listener], fix: str) -> None:
+    good = good_record()
+    stuck = {name: life for name, life in good.lives.items() if not name.startswith("serve.")}
+    for name in ("serve.bare", "serve.full"):
+        stuck[name] = unhealthy(good.lives[name], REFUSED, listeners=tuple(listeners))
+    found = verdict(replace(good, lives=stuck), "SM-INFER-NET-01")
+
+    assert found.verdict is Verdict.FAILED
+    assert found.fix.startswith(fix)
+    assert str(listeners[-1]) in found.observed
+
+
+def test_an_address_of_six_is_told_in_brackets() -> None:
+    assert str(Listener(address="::1", port=8080)) == "[::1]:8080"
+
+
+ENDED = replace(trained("train.bare"), exit_code=1, result=None)
+
+
+@pytest.mark.parametrize(
+    ("life", "because"),
+    [
+        (replace(ENDED, log=lines("epoch 1", "ValueError: no", "cleaning up")), "the log says: ValueError: no"),
+        (replace(ENDED, log=lines("cp: cannot stat 'x': No such file")), "the log says: cp: cannot stat"),
+        (
+            replace(ENDED, log=lines("reading data", "model saved")),
+            "its first process ended of its own accord, and no line of its log reads like an error",
+        ),
+        (
+            replace(ENDED, exit_code=137, log=lines("epoch 1", "epoch 2")),
+            "SIGKILL ended it, and no line of its log reads like an error",
+        ),
+        (replace(ENDED, log=()), "its first process ended of its own accord, and it wrote nothing to its log"),
+        (replace(ENDED, ended="idle", log=lines("model saved")), "no line of its log reads like an error"),
+        (replace(ENDED, ended="killed", log=lines("model saved")), ""),
+        (replace(ENDED, start_error="exec: no"), "the engine says: exec: no"),
+    ],
+)
+def test_only_a_line_that_reads_like_an_error_is_a_cause(life: Life, because: str) -> None:
+    assert telling(life).startswith(because)
+    assert bool(telling(life)) == bool(because)
+
+
+CHANNELS = "declare [training.channels.NAME]"
+HYPERPARAMETERS = "declare [training] hyperparameters"
+
+
+@pytest.mark.parametrize(
+    ("log", "first"),
+    [
+        (["Traceback (most recent call last):", "KeyError: 'n_estimators'"], HYPERPARAMETERS),
+        (["train: error: the following arguments are required: --epochs"], HYPERPARAMETERS),
+        (["ValueError: missing hyperparameter epochs"], HYPERPARAMETERS),
+        (["the hyperparameter epochs is missing"], HYPERPARAMETERS),
+        (["hyperparameters: {}", "ValueError: could not convert string to float"], CHANNELS),
+        (["  File pandas/core/indexes/base.py, in get_loc", "KeyError: 'price'"], CHANNELS),
+        (["FileNotFoundError: /opt/ml/input/data/images"], CHANNELS),
+    ],
+)
+def test_what_to_declare_is_what_the_log_hints_at_first(log: list[str], first: str) -> None:
+    good = good_record()
+    lives = {name: fail(trained(name), 1, *log) for name in ("train.full", "train.bare")}
+    candidate = replace(good.candidate, declared=(), hyperparameters={}, bad_hyperparameters={})
+    found = verdict(replace(good, candidate=candidate, lives=lives), "SM-TRAIN-RUN-01")
+
+    assert found.verdict is Verdict.NOT_TESTABLE
+    assert found.reason.startswith(first)
+    assert CHANNELS.removeprefix("declare ") in found.reason
+    assert log[-1] in found.reason
+
+
+def test_roles_that_nobody_can_tell_are_asked_for_in_the_same_words_everywhere() -> None:
+    good = good_record()
+    unclear = {role: replace(fact, claimed=None, why=f"{role} is unclear") for role, fact in good.roles.items()}
+    record = replace(good, roles=unclear, lives={})
+    reasons = {each.reason for each in judge(record) if each.verdict is Verdict.NOT_TESTABLE}
+
+    assert "declare roles (training is unclear; inference is unclear)" in reasons
+    assert len([reason for reason in reasons if reason.startswith("declare roles")]) == 1
+
+
+@pytest.mark.parametrize(
+    ("id", "hint"),
+    [
+        ("sm-infer-ping-02", "; did you mean SM-INFER-PING-02?"),
+        ("PING-02", "; did you mean SM-INFER-PING-02?"),
+        ("SM-INFER-PONG-02", "; did you mean SM-INFER-PING-02"),
+        ("SM-TRAIN-RUN-99", "; did you mean SM-TRAIN-RUN-0"),
+        ("my-own-check", "; see --sm-list"),
+    ],
+)
+def test_the_nearest_ids_are_three_at_most(id: str, hint: str) -> None:
+    told = near_ids(id, built())
+    assert told.startswith(hint)
+    assert told.count("SM-") <= 3
