@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,10 @@ from sm_contract.collection import (
 from sm_contract.declaration import DeclarationError, find_declaration
 from sm_contract.gate import GATE, JUDGED, Gate, attach
 from sm_contract.journal import JournalError, read_journal
+from sm_contract.keywords import chooser
 from sm_contract.plugin import ALONE, forget_filters
+from sm_contract.report import errors
+from sm_contract.report.errors import usage
 from sm_contract.report.files import ReportError, check_folder
 from sm_contract.requirements import registry
 from sm_contract.result import ImageResult
@@ -56,9 +59,9 @@ def activate(config: pytest.Config, *, alone: bool) -> None:
         if asked.report is not None and not config.option.collectonly:
             check_folder(asked.report)
     except (options.OptionError, JournalError, ReportError) as error:
-        raise pytest.UsageError(str(error)) from None
+        raise usage(str(error)) from None
     except DeclarationError as error:
-        raise pytest.UsageError(*error.args) from None
+        raise usage(*error.args) from None
     distributed = getattr(config.option, "dist", "no") != "no" and bool(getattr(config.option, "tx", None))
     shared = _shared(config, distributed=distributed and not alone)
     controls = shared is not None and not hasattr(config, "workerinput")
@@ -106,21 +109,34 @@ class Active:
             for name in marks_of(registry()[id], self._gate.options.profile):
                 item.add_marker(name)
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """``--sm-only`` and ``--sm-skip``, and one image after the other."""
-        order = {subject.label: place for place, subject in enumerate(self._gate.options.subjects)}
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> Generator[None, None, None]:
+        """``--sm-only`` and ``--sm-skip``, ``-k`` as it is meant for the contract, and one image after the other."""
         ids = {id: item for item in items if (id := _id_of(item)) is not None}
         try:
             left = set(chosen(self._gate.options, list(ids)))
         except options.OptionError as error:
-            raise pytest.UsageError(str(error)) from None
-        out = [item for item in items if (id := _id_of(item)) is not None and id not in left]
-        if out:
-            config.hook.pytest_deselected(items=out)
-            items[:] = [item for item in items if item not in set(out)]
+            raise usage(str(error)) from None
+        self._keep(config, items, lambda item: (id := _id_of(item)) is None or id in left)
+        expression = config.option.keyword
         if self._gate.alone:
+            self._keep(config, items, _meant(expression))
+            config.option.keyword = ""  # pytest would look into the names of images and modules as well
+        try:
+            yield
+        finally:
+            config.option.keyword = expression
+        if self._gate.alone:
+            order = {subject.label: place for place, subject in enumerate(self._gate.options.subjects)}
             items.sort(key=lambda item: order[item.subject.label] if isinstance(item, RequirementItem) else 0)
+
+    def _keep(self, config: pytest.Config, items: list[pytest.Item], kept: Callable[[pytest.Item], bool]) -> None:
+        """Deselect all other items."""
+        if out := [item for item in items if not kept(item)]:
+            config.hook.pytest_deselected(items=out)
+            items[:] = filter(kept, items)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self._gate.selected = len(session.items)
@@ -134,14 +150,19 @@ class Active:
         chosen = session.config.option
         stopped = session.testsfailed and not chosen.continue_on_collection_errors
         gate, show = self._gate, self._show
-        if chosen.collectonly or stopped or not session.items or gate.controls:
+        if chosen.collectonly or stopped or gate.controls or not (gate.problem or session.items):
             return None
-        with show.progress(silent=self._worker) as (waiting, done):
-            gate.prepare(session.items, Run(gate.options, gate.declaration, waiting=waiting, done=done))
+        if not gate.problem:
+            with show.progress(silent=self._worker):
+                gate.prepare(session.items, gate.run or self._run())
         show.recorded()
         if gate.alone and gate.run is not None and not gate.run.records:
             return True  # there is nothing to judge: the engine's trouble is told at the end
         return None
+
+    def _run(self) -> Run:
+        gate, show = self._gate, self._show
+        return Run(gate.options, gate.declaration, waiting=show.waiting, done=show.done, noted=show.noted)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
@@ -202,10 +223,29 @@ class Active:
         outcome = yield
         if session.exitstatus != status:  # another plugin found a reason of its own to fail
             session.exitstatus = status or (Exit.CONFORMANT if self._gate.alone else Exit.BROKEN)
-        self._show.finish(results, Exit(session.exitstatus))
+        try:
+            self._show.finish(results, Exit(session.exitstatus))
+        except Exception:
+            errors.write(f"a fault of sm_contract in its report\n{traceback.format_exc()}")
+            session.exitstatus = Exit.FAULT
         return outcome
 
-    def pytest_sessionstart(self) -> None:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Find the images, so that nothing but the error is seen where one is missing."""
+        self._end_tidily()
+        if self._gate.shared is not None or session.config.option.collectonly:
+            return
+        self._gate.look(self._run())
+        if self._gate.problem:
+            self._show.hush()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> bool | None:
+        """Collect nothing of the contract where nothing can be judged."""
+        return True if self._gate.alone and self._gate.problem else None
+
+    def _end_tidily(self) -> None:
         """End as tidily on SIGTERM and on a closed terminal as on Ctrl-C."""
         if threading.current_thread() is not threading.main_thread():
             return
@@ -226,6 +266,17 @@ class Active:
         """pytest-xdist: tell a worker where the workers meet."""
         if self._gate.shared is not None:
             node.workerinput[INPUT] = str(self._gate.shared.folder)
+
+
+def _meant(expression: str) -> Callable[[pytest.Item], bool]:
+    """Whether an item is meant by ``-k``."""
+    if not expression.strip():
+        return lambda _: True
+    try:
+        means = chooser(expression)
+    except ValueError as error:
+        raise usage(str(error)) from None
+    return lambda item: not isinstance(item, RequirementItem) or means(item.requirement)
 
 
 def _id_of(item: pytest.Item) -> str | None:

@@ -12,7 +12,7 @@ import sm_contract.contract
 from sm_contract.catalogue import CURRENT, PROFILES, Entry, catalogue
 from sm_contract.options import OptionError, Options
 from sm_contract.requirements import Requirement, registry
-from sm_contract.schema import near
+from sm_contract.schema import near_ids
 
 
 def built() -> dict[str, Requirement]:
@@ -34,7 +34,7 @@ def matching(globs: tuple[str, ...], option: str, ids: list[str]) -> set[str]:
                 raise OptionError(
                     f"{option}: {meant[0]}{more} of contract {CURRENT} cannot be judged yet; see --sm-list"
                 )
-            raise OptionError(f"{option}: {glob!r} matches no id that is judged{near(glob, ids) or '; see --sm-list'}")
+            raise OptionError(f"{option}: {glob!r} matches no id that is judged{near_ids(glob, ids)}")
         found.update(matched)
     return found
 
@@ -71,7 +71,7 @@ def explanation(id: str, profile: str | None) -> str:
     wanted = id.upper()
     entry = entries.get(wanted) or entries.get(aliases.get(wanted, ""))
     if entry is None:
-        raise OptionError(f"--sm-explain: {id} is not in contract {CURRENT}{near(wanted, [*entries, *aliases])}")
+        raise OptionError(f"--sm-explain: {id} is not in contract {CURRENT}{near_ids(wanted, [*entries, *aliases])}")
     requirement = built().get(entry.id)
     lines = [f"{entry.id}  {entry.level_in(profile)}  {_plain(entry.title)}", ""]
     for label, text in _parts(entry, requirement):

@@ -11,7 +11,7 @@ from typing import Any
 
 from sm_contract import toml
 from sm_contract.catalogue import CURRENT, catalogue
-from sm_contract.schema import near, plain, schema_problems
+from sm_contract.schema import near, near_ids, plain, schema_problems
 
 FILE = "sm-contract.toml"
 SECTION = ("tool", "sm-contract")
@@ -199,10 +199,10 @@ class _Reader:
 
     def _ids(self, ids: list[str]) -> Iterator[str]:
         for position, id in enumerate(ids):
-            if id.startswith("SM-") and id not in catalogue():
-                self._wrong(
-                    ("accept_not_testable", position), f"{id} is not in contract {CURRENT}{near(id, catalogue())}"
-                )
+            ours = id.upper().startswith("SM-") or f"SM-{id.upper()}" in catalogue()
+            if ours and id not in catalogue():  # any other may be an id of the owner's own
+                near = near_ids(id, catalogue())
+                self._wrong(("accept_not_testable", position), f"{id} is not in contract {CURRENT}{near}")
             yield id
 
     def _path(self, written: str, path: tuple[str | int, ...], what: str, *, folder: bool = True) -> Path:

@@ -20,6 +20,7 @@ from sm_contract.image.reference import BadImage
 from sm_contract.journal import JournalError
 from sm_contract.options import Options
 from sm_contract.record import Record
+from sm_contract.report.errors import usage
 from sm_contract.report.junit import case
 from sm_contract.requirements import VIEWS, Requirement, registry
 from sm_contract.result import ImageResult, conclude, exit_status
@@ -63,6 +64,16 @@ class Gate:
 
     # --- before the first test
 
+    def look(self, run: Run) -> None:
+        """Find the images before anything is collected. Raises pytest.UsageError for what the user can mend."""
+        self.run = run
+        try:
+            run.look()
+        except _UNUSABLE as error:
+            raise usage(str(error)) from None
+        except EngineError as error:
+            self._engine_trouble(error)
+
     def prepare(self, items: Sequence[pytest.Item], run: Run) -> None:
         """Record what the selected items need. Raises pytest.UsageError for what the user can mend."""
         self.run = run
@@ -75,17 +86,20 @@ class Gate:
                 self._heed(self.shared)
         except _UNUSABLE as error:
             if self.shared is None:
-                raise pytest.UsageError(str(error)) from None
+                raise usage(str(error)) from None
             self.shared.report("usage", str(error))
             self.problem = str(error)
         except EngineError as error:
-            self.problem = str(error)
-            self.lost = not isinstance(error, EngineMissing)
+            self._engine_trouble(error)
             if self.shared is not None:
                 self.shared.report("engine", str(error))
         else:
             if self.options.judge is None and self.shared is None and self.run.engine is None:
                 self.problem = next((r.unstartable for r in self.run.records.values()), "")
+
+    def _engine_trouble(self, error: EngineError) -> None:
+        self.problem = str(error)
+        self.lost = not isinstance(error, EngineMissing)
 
     def _record(self) -> Any:
         assert self.run is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -263,11 +264,20 @@ def _near(text: str, valid: Sequence[str]) -> str:
 
 
 def repeat(given: Namespace) -> list[str]:
-    """The options of this run that a run of a single requirement needs as well, as they were written."""
-    left_out = {"sm_image", "sm_training_image", "sm_inference_image", "sm_only", "sm_skip", "sm_report", "sm_judge"}
-    words = []
-    for option in DEFINITIONS:
-        value = getattr(given, option.dest, None)
-        if value and option.dest not in left_out:
-            words.append(option.name if option.metavar is None else f"{option.name}={value}")
-    return words
+    """The options of this run that a run of a single requirement needs as well, as a shell takes them."""
+    left_out = {"sm_image", "sm_training_image", "sm_inference_image", "sm_only", "sm_skip", "sm_report"}
+    return [word for option in DEFINITIONS if option.dest not in left_out for word in _written(option, given)]
+
+
+def filters(given: Namespace) -> list[str]:
+    """The options of ours by which requirements were left out, as a shell takes them."""
+    return [word for option in DEFINITIONS if option.dest in ("sm_only", "sm_skip") for word in _written(option, given)]
+
+
+def _written(option: _Option, given: Namespace) -> list[str]:
+    value = getattr(given, option.dest, None)
+    if not value:
+        return []
+    if option.metavar is None:
+        return [option.name]
+    return [f"{option.name}={shlex.quote(each)}" for each in (value if option.many else [value])]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sm_contract import options
+from sm_contract.report.errors import usage
 
 CONTRACT = "sm_contract.contract"
 ALONE = pytest.StashKey[bool]()
@@ -28,7 +29,7 @@ def pytest_load_initial_conftests(
     given = early_config.known_args_namespace
     written = list(early_config.invocation_params.args)
     if unknown := options.unknown(written):
-        raise pytest.UsageError(unknown)
+        raise usage(unknown)
     if options.active(given) or options.asks(given):
         named = parser.parse_known_args(written).file_or_dir
         alone = all(_of_contract(name, early_config.invocation_params.dir) for name in named)
@@ -57,7 +58,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
         else:
             print(asking.listing(asked, given.sm_list))
     except options.OptionError as error:
-        raise pytest.UsageError(str(error)) from None
+        raise usage(str(error)) from None
     return 0
 
 
@@ -69,12 +70,12 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         options.read(config.option)  # a mistake is told at once, before all that judging needs is loaded
     except options.OptionError as error:
-        raise pytest.UsageError(str(error)) from None
+        raise usage(str(error)) from None
     from sm_contract.active import activate  # noqa: PLC0415  # a run without our options stays light
 
     alone = config.stash.get(ALONE, False)
     if not alone and not config.option.file_or_dir and not hasattr(config, "workerinput"):
-        raise pytest.UsageError(f"--image: name the tests to run, or `--pyargs {CONTRACT}` for the contract")
+        raise usage(f"--image: name the tests to run, or `--pyargs {CONTRACT}` for the contract")
     activate(config, alone=alone)
 
 
@@ -108,6 +109,6 @@ def _refuse_idle_options(config: pytest.Config) -> None:
     for argument in arguments:
         name = str(argument).partition("=")[0]
         if name in options.NAMES and not hasattr(config, "workerinput"):
-            raise pytest.UsageError(f"{name}: nothing is judged without an image; add --image=REF")
+            raise usage(f"{name}: nothing is judged without an image; add --image=REF")
     if any(_of_contract(str(argument), config.invocation_params.dir) for argument in config.args):
-        raise pytest.UsageError(f"{CONTRACT}: nothing is judged without an image; add --image=REF")
+        raise usage(f"{CONTRACT}: nothing is judged without an image; add --image=REF")

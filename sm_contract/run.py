@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import sm_contract.contract
@@ -42,13 +43,17 @@ class Run:
         *,
         waiting: Callable[[str, str, float, float], None] = lambda *_: None,
         done: Callable[[str], None] = lambda _: None,
+        noted: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """``waiting(name, what, since, until)`` and ``done(name)`` are called, from any thread, as lives go on."""
+        """``waiting(name, what, since, until)``, ``done(name)`` and ``noted(text)``: see ``report.progress``.
+
+        They are called, from any thread, as lives go on.
+        """
         sm_contract.contract.load()
         self.subjects = {subject.label: subject for subject in options.subjects}
         self.declaration = declaration
         self.options = options
-        self._waiting, self._done = waiting, done
+        self._waiting, self._done, self._noted = waiting, done, noted
         self.records: dict[str, Record] = {}
         self.faults: list[str] = []  # tracebacks of scenarios that broke by a fault of ours
         self.engine: Engine | None = None
@@ -56,6 +61,8 @@ class Run:
         self.swept = ""  # what an earlier run had left and this one removed
         self.complete = True
         self.durations: dict[str, float] = {}
+        self._missing: EngineMissing | None = None
+        self._examined: dict[str, tuple[Examined, Examined]] = {}  # by label: what trains, and what serves
         self._judges: dict[str, Judge] = {}
         self._plans: dict[str, Plan] = {}
         self._kept: set[str] = set()
@@ -66,27 +73,43 @@ class Run:
         self._closed = threading.Lock()
         self._writing = threading.Lock()
 
+    @cached_property
+    def _given(self) -> Given:
+        """What the images are run with; a journal is judged without."""
+        data = given(self.declaration)
+        return replace(data, roles=self.options.roles or data.roles)
+
     @property
     def journal(self) -> Path:
         """The journal as far as it is written; it goes with ``close``."""
         return self.options.judge or self._folder / "journal.jsonl"
 
-    def prepare(self, ids: Iterable[str]) -> None:
-        """Look at every image and carry out what these requirements need. Call it once, before any verdict.
+    def look(self) -> None:
+        """Find every image and look at it, starting nothing; with a journal there is nothing to look at.
 
-        Raises BadImage, ImageUnknown, EngineMissing, EngineLost, EngineFull, JournalError.
+        Raises BadImage, ImageUnknown, EngineMissing, EngineLost, EngineFull.
+        """
+        for subject in self.subjects.values() if self.options.judge is None else ():
+            began = time.monotonic()
+            self._examined[subject.label] = self._examine(subject, self._open_engine())
+            self.durations[subject.label] = time.monotonic() - began
+
+    def prepare(self, ids: Iterable[str]) -> None:
+        """Carry out what these requirements need. Call it once, before any verdict; it looks if nobody did.
+
+        Raises what ``look`` raises, and JournalError.
         """
         wanted = [id for id in ids if id in registry()]
         if self.options.judge is not None:
             self._read_back(self.options.judge)
             return
+        if not self._examined:
+            self.look()
         self._writer = JournalWriter(self.journal.open("w", encoding="utf-8"))
-        data = given(self.declaration)
-        data = replace(data, roles=self.options.roles or data.roles)
         for subject in self.subjects.values():
             began = time.monotonic()
-            self._carry_out(subject, data, runs_for(wanted))
-            self.durations[subject.label] = time.monotonic() - began
+            self._carry_out(subject, runs_for(wanted))
+            self.durations[subject.label] += time.monotonic() - began
 
     def judgement(self, subject: str, id: str) -> Judgement:
         """The verdict on one requirement for one subject."""
@@ -129,18 +152,19 @@ class Run:
 
     # --- one subject
 
-    def _carry_out(self, subject: Subject, data: Given, runs: frozenset[str]) -> None:
-        missing = self._open_engine(data)
-        training, inference = self._examine(subject, data, missing)
+    def _carry_out(self, subject: Subject, runs: frozenset[str]) -> None:
+        data = self._given
+        training, inference = self._examined[subject.label]
         model = examine_model(data.model, data.model_name) if data.model else ModelFacts(source="none")
         record = Record(
             image=inference.facts,
             training_image=training.facts if subject.training_image else None,
             candidate=data.facts(),
             model=model,
+            runs=tuple(sorted(runs)),
             engine=self._engine_facts(),
             emulated=self._emulated(inference),
-            unstartable=self._unstartable(training, inference, missing),
+            unstartable=self._unstartable(training, inference),
         )
         self.records[subject.label] = record
         startable = self.engine is not None and not record.unstartable
@@ -193,7 +217,8 @@ class Run:
                 raise
             future.result()
 
-    def _open_engine(self, data: Given) -> EngineMissing | None:
+    def _open_engine(self) -> EngineMissing | None:
+        """Why there is no engine; an archive is looked at without one."""
         if self.engine is not None:
             return None
         limits = self.options.limits
@@ -201,14 +226,16 @@ class Run:
         try:
             self.engine = open_engine(self.options.engine, deadline_seconds=upper, keep=self.options.keep != "never")
         except EngineMissing as error:
-            return error
-        return None
+            self._missing = error
+        return self._missing
 
-    def _examine(self, subject: Subject, data: Given, missing: EngineMissing | None) -> tuple[Examined, Examined]:
-        inference = examine(subject.image, self.engine, data.architecture, missing=missing)
+    def _examine(self, subject: Subject, missing: EngineMissing | None) -> tuple[Examined, Examined]:
+        """The image that trains and the one that serves; mostly one."""
+        architecture = self._given.architecture
+        inference = examine(subject.image, self.engine, architecture, missing=missing)
         if subject.training_image is None:
             return inference, inference
-        return examine(subject.training_image, self.engine, data.architecture, missing=missing), inference
+        return examine(subject.training_image, self.engine, architecture, missing=missing), inference
 
     def _stage(self, subject: Subject, examined: Examined) -> Stage:
         assert self.engine is not None
@@ -231,6 +258,7 @@ class Run:
             log_bytes=self.options.log_size or LOG_BYTES,
             waiting=self._waiting,
             done=self._done,
+            noted=self._noted,
             recorded=lambda life: self._recorded(subject, life),
         )
 
@@ -254,9 +282,9 @@ class Run:
     def _emulated(self, examined: Examined) -> bool:
         return self.engine is not None and examined.facts.architecture in self.engine.facts.emulates
 
-    def _unstartable(self, training: Examined, inference: Examined, missing: EngineMissing | None) -> str:
+    def _unstartable(self, training: Examined, inference: Examined) -> str:
         if self.engine is None:
-            return f"needs a container engine: {missing}"
+            return f"needs a container engine: {self._missing}"
         for examined in (training, inference):
             facts = examined.facts
             if not examined.fits:

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from sm_contract import __version__, options
+from sm_contract.asking import built
 from sm_contract.catalogue import CURRENT
 from sm_contract.collection import PACKAGE, RequirementBroken, told
 from sm_contract.gate import Gate, judged
+from sm_contract.keywords import meant
+from sm_contract.report import errors
 from sm_contract.report.files import JOURNAL, ReportError, write_reports, write_whole
 from sm_contract.report.junit import name_in_pytest
 from sm_contract.report.progress import Progress
 from sm_contract.report.terminal import Head, Terminal, plan_text
-from sm_contract.report.text import Page
+from sm_contract.report.text import Page, emit
 from sm_contract.requirements import registry
-from sm_contract.result import ImageResult
+from sm_contract.result import ImageResult, starts
 from sm_contract.status import Exit
 from sm_contract.verdict import Judgement, Verdict
-
-Waiting = Callable[[str, str, float, float], None]
-Done = Callable[[str], None]
 
 _STATUS = {
     Verdict.PASSED: ("passed", ".", "PASSED"),
@@ -47,9 +48,11 @@ class Show:
         self._gate = gate
         self._verbosity = config.option.verbose
         self._distributed = distributed
+        self._progress: Progress | None = None  # while the images are run
         self._terminals: dict[str, Terminal] = {}
         self._reports: list[str] = []
         self._errors: list[str] = []
+        self._unjudged: dict[str, list[str]] = {}  # node ids, by what kept them from being judged
         if gate.alone and not config.option.collectonly:
             # the report has lines of its own: pytest's progress and its failures section stay empty
             config.option.verbose = min(self._verbosity, 0)
@@ -65,17 +68,30 @@ class Show:
     # --- while it goes on
 
     @contextmanager
-    def progress(self, *, silent: bool) -> Iterator[tuple[Waiting, Done]]:
+    def progress(self, *, silent: bool) -> Iterator[None]:
         """Tell what is waited for while the images are run."""
-        if silent or not self._shown:
-            yield lambda *_: None, lambda _: None
-            return
-        width = self._page().width
-        progress = Progress(sys.stdout, sys.stdout.isatty(), width=width)
+        if not silent and self._shown:
+            self._progress = Progress(sys.stdout, sys.stdout.isatty(), width=self._page().width)
         try:
-            yield progress.waiting, progress.done
+            yield
         finally:
-            progress.close()
+            if self._progress is not None:
+                self._progress.close()
+
+    def waiting(self, name: str, what: str, since: float, until: float) -> None:
+        """A life waits for something, since and until a time of the monotonic clock."""
+        if self._progress is not None:
+            self._progress.waiting(name, what, since, until)
+
+    def done(self, name: str) -> None:
+        """A life has ended."""
+        if self._progress is not None:
+            self._progress.done(name)
+
+    def noted(self, text: str) -> None:
+        """Something is worth knowing before a wait is over."""
+        if self._progress is not None:
+            self._progress.noted(text)
 
     def recorded(self) -> None:
         """Everything is on record: tell what is judged."""
@@ -98,7 +114,7 @@ class Show:
     def unjudged(self, report: pytest.TestReport) -> None:
         """A test that ended without a judgement: where pytest shows no failures, we do."""
         if self._gate.alone and report.failed:
-            self._errors.append(f"{report.nodeid} was not judged\n{report.longreprtext}")
+            self._unjudged.setdefault(report.longreprtext, []).append(report.nodeid)
 
     def status(self, report: Any) -> tuple[str, str, str] | None:
         """The category, letter and word of a report that brought a judgement."""
@@ -144,12 +160,13 @@ class Show:
         return plan_text(
             requirements=len(wanted),
             from_image=sum(not requirement.runs for requirement in wanted),
-            starts=len(gate.run.records[label].lives),
+            starts=starts(gate.run.records[label]),
         )
 
     def _page(self) -> Page:
         width = self._config.get_terminal_writer().fullwidth
-        return Page(width=max(40, min(width, 100)), encoding=getattr(sys.stdout, "encoding", None) or "utf-8")
+        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        return Page(width=max(40, min(width, 100)), encoding=encoding, whole=not sys.stdout.isatty())
 
     def _junit(self, judgement: Judgement, report: pytest.TestReport) -> None:
         """Give the case of ``--junitxml`` our names, through the writer pytest registered."""
@@ -193,9 +210,12 @@ class Show:
     def finish(self, results: Sequence[ImageResult], status: Exit) -> None:
         """The failures, the summary and the conclusion of each image."""
         gate = self._gate
-        for error in (*([gate.problem] if gate.problem else []), *self._errors):
-            sys.stdout.flush()
-            sys.stderr.write(f"ERROR: {error}\n")
+        for error in (*([gate.problem] if gate.problem else []), *self._errors, *_grouped(self._unjudged)):
+            errors.write(error)
+        if self._shown and gate.alone and not gate.selected and status is Exit.NOTHING_JUDGED:
+            told = f"{self._nothing()} (exit status {int(status)})"
+            sink: Any = self._config.get_terminal_writer()
+            emit(sink, self._page().row("", told, style="yellow bold", column=0))
         if not self._shown or not results:
             return
         if not gate.has_contract:
@@ -207,6 +227,29 @@ class Show:
             self._terminal(label).finish(
                 result, reports=self._reports, options=options.repeat(self._config.option), status=int(status)
             )
+
+    def _nothing(self) -> str:
+        """Why no requirement was selected."""
+        given = self._config.option
+        contract = built()
+        names = {"-k": given.keyword, "-m": given.markexpr}
+        filters = [f"{option} {shlex.quote(value)}" for option, value in names.items() if value]
+        filters += options.filters(given)
+        if not filters:
+            return f"nothing was judged: none of the {len(contract)} requirements was selected"
+        hint = meant(given.keyword, contract.values()) if len(filters) == 1 else ""
+        match = "matches" if len(filters) == 1 else "match"
+        return (
+            f"nothing was judged: {', '.join(filters)} {match} none of the {len(contract)} requirements"
+            f"{hint or '; see --sm-list'}"
+        )
+
+
+def _grouped(unjudged: dict[str, list[str]]) -> Iterator[str]:
+    """What kept items from being judged, each said once."""
+    for text, (first, *others) in unjudged.items():
+        more = f" and {len(others)} more" if others else ""
+        yield f"{first}{more} {'were' if others else 'was'} not judged\n{text}"
 
 
 def judged_as(report: pytest.TestReport, call: pytest.CallInfo[None], judgement: Judgement) -> None:

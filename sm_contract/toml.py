@@ -20,7 +20,8 @@ def loads(text: str) -> dict[str, Any]:
     try:
         table: dict[str, Any] = _toml.loads(text)
     except _toml.TOMLDecodeError as error:
-        raise TOMLError(str(error)) from None
+        last = max(1, len(text.rstrip().splitlines()))
+        raise TOMLError(str(error).replace("(at end of document)", f"(at the end, line {last})")) from None
     return table
 
 

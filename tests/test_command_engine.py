@@ -117,3 +117,16 @@ def test_an_image_nobody_knows(folder: Path) -> None:
     assert ran.status == Exit.USAGE, ran.text
     assert len(ran.err.strip().splitlines()) == 1, ran.err
     assert "sm-contract-test/nobody-knows-this:1" in ran.err
+    assert ran.out.strip() == "", "nothing but the error is told"
+
+
+def test_a_server_that_listens_elsewhere_is_told_of_while_it_is_waited_for(tmp_path: Path) -> None:
+    client()
+    fault = build("listens-on-loopback", tmp_path)
+    ran = command(tmp_path, *fault.arguments, "--sm-start-limit=6", "--sm-only=SM-INFER-NET-01")
+    told = " ".join(ran.out.split())
+
+    assert ran.status == Exit.BROKEN, ran.text
+    note = "! the server listens on 127.0.0.1:8080 only, and SageMaker needs 0.0.0.0:8080; waiting until 6 s"
+    assert told.count(note) == 1
+    assert told.index(note) < told.index("sm_contract 0.1.0")
