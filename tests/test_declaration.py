@@ -231,7 +231,7 @@ REFUSED = {
     ),
     "an id nobody knows": (
         "accept_not_testable = ['SM-INFER-PNIG-02']",
-        "accept_not_testable[0]: SM-INFER-PNIG-02 is not in contract 2026-11; did you mean SM-INFER-PING-02?",
+        "accept_not_testable[0]: SM-INFER-PNIG-02 is not in contract 2026-11; did you mean SM-INFER-PING-02",
     ),
     "no TOML": ("roles = [", "sm-contract.toml: is not valid TOML: "),
 }
