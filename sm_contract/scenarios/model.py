@@ -5,11 +5,11 @@ from __future__ import annotations
 import tarfile
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from sm_contract.engine.protocol import Engine, Volume
-from sm_contract.platform.tree import CHUNK, folder, kind_of, tar_stream
+from sm_contract.platform.tree import CHUNK, folder, kind_of, members, tar_stream
 from sm_contract.record import ModelFacts, TreeFile
 
 LISTED = 20000  # members kept in the record
@@ -71,6 +71,17 @@ class ModelSource:
                 self._engine.fill(volume, self._image, _repacked(archive))
         elif self._trained is not None:
             self._engine.fill(volume, self._image, self._engine.read(self._trained, self._image))
+
+
+def files_alone(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The regular files of a tar stream, as an upload file by file would keep them: no folder that is empty."""
+    for info, content in members(chunks):
+        if content is not None:
+            yield info.tobuf(tarfile.PAX_FORMAT)
+            while chunk := content.read(CHUNK):
+                yield chunk
+            yield bytes(-info.size % tarfile.BLOCKSIZE)
+    yield bytes(2 * tarfile.BLOCKSIZE)
 
 
 def _repacked(archive: tarfile.TarFile) -> Iterator[bytes]:

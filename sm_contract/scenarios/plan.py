@@ -20,8 +20,9 @@ from sm_contract.platform.tree import Member, tar_stream
 from sm_contract.record import INFERENCE, TRAINING, ImageFacts, Life, ModelFacts, RoleFact
 from sm_contract.requirements import registry
 from sm_contract.scenarios.diagnosis import late, serving_follow_ups, training_follow_ups
-from sm_contract.scenarios.life import LEAVES, Stage
-from sm_contract.scenarios.model import ModelSource
+from sm_contract.scenarios.further import Further
+from sm_contract.scenarios.life import Stage
+from sm_contract.scenarios.model import ModelSource, files_alone
 from sm_contract.scenarios.roles import decide
 from sm_contract.scenarios.serve import serve
 from sm_contract.scenarios.setup import (
@@ -31,13 +32,13 @@ from sm_contract.scenarios.setup import (
     serve_full,
     train_bare,
     train_full,
-    train_provided,
     vary,
 )
 from sm_contract.scenarios.train import train
 
 FIRST_TRAININGS = ("train.full", "train.bare")
-CODE = "/opt/ml/code"  # a convention of the toolkits that survives in practice
+GRACEFUL = "graceful-stop"
+UNCOMPRESSED = "uncompressed"
 
 
 def runs_for(ids: Iterable[str]) -> frozenset[str]:
@@ -68,7 +69,9 @@ class Plan:
     lives: dict[str, Life] = field(default_factory=dict)
     roles: dict[str, RoleFact] = field(default_factory=dict)
     _trained: Volume | None = None
+    _stopped: Volume | None = None  # what a training saved that was stopped in mid-run
     _model_known: threading.Event = field(default_factory=threading.Event)
+    _training_over: threading.Event = field(default_factory=threading.Event)
     _volumes: ExitStack = field(default_factory=ExitStack)
 
     def carry_out(self) -> None:
@@ -84,15 +87,18 @@ class Plan:
 
     def _training_strand(self) -> None:
         try:
-            stage = self._wanted(self.training, TRAINING, "train.")
-            if stage is None:
-                return
-            self._first_trainings(stage)
+            try:
+                stage = self._wanted(self.training, TRAINING, "train.")
+                if stage is None:
+                    return
+                self._first_trainings(stage)
+            finally:
+                self._decide(TRAINING, self.training_image)
+                self._model_known.set()
+            if self._good("train.full", "train.bare") is not None:
+                self._further_trainings(stage)
         finally:
-            self._decide(TRAINING, self.training_image)
-            self._model_known.set()
-        if self._good("train.full", "train.bare") is not None:
-            self._further_trainings(stage)
+            self._training_over.set()
 
     def _first_trainings(self, stage: Stage) -> None:
         kept = {name: self._volume(stage) for name in ("train.full", "train.bare")}
@@ -108,6 +114,8 @@ class Plan:
             varied = vary(bare, change, self.given)
             follow_up = one(varied)
             if follow_up.good == bare_life.good:
+                if change == changes.WRITABLE and one(vary(varied, changes.OWNED, self.given)).good:
+                    break
                 continue
             if change == changes.HYPERPARAMETERS and not follow_up.good:
                 one(vary(varied, changes.TYPED_HYPERPARAMETERS, self.given))
@@ -120,49 +128,15 @@ class Plan:
                 self.model = ModelFacts(source="trained", members=result.model if result else ())
 
     def _further_trainings(self, stage: Stage) -> None:
-        """The runs that are meant to fail, and the one that hides what is baked below /opt/ml."""
-
         def one(setup: Setup) -> Life:
-            return self._add(train(stage, self.given, setup))
+            keep = self._stopped if setup.name == "train.stopped" else None
+            return self._add(train(stage, self.given, setup, keep_model=keep))
 
-        def bad_hyperparameter() -> None:
-            setup = train_provided(self.given, "train.bad_hyperparameter")
-            values = {**self.given.hyperparameters, **self.given.bad_hyperparameters}
-            setup = replace(setup, hyperparameters=dict(values))
-            if one(setup).exit_code == 0:
-                one(vary(setup, changes.WRONG_CASE, self.given))
-
-        def bad_data() -> None:
-            one(replace(train_provided(self.given, "train.bad_data"), data="random"))
-
-        def missing_channel() -> None:
-            setup = train_provided(self.given, "train.missing_channel")
-            first = next(name for name, channel in self.given.channels.items() if channel.required)
-            one(replace(setup, channels=tuple(name for name in setup.channels if name != first)))
-
-        def killed_child() -> None:
-            setup = replace(train_provided(self.given, "train.killed_child"), data="pipes", kill_child=True)
-            if one(setup).kill is None:  # it would not wait for pipes to be filled
-                midway = max(self.lives[name].seconds for name in FIRST_TRAININGS if name in self.lives) / 2
-                one(replace(vary(setup, changes.GOOD_DATA, self.given), kill_after=midway))
-
-        def hidden() -> None:
-            good = self._good("train.bare", "train.full")
-            setup = train_bare(self.given) if good == "train.bare" else train_full(self.given)
-            one(vary(setup, changes.HIDDEN, self.given, _hidden_folders(self.training_image)))
-
-        wanted: list[Callable[[], None]] = []
-        if "train.bad_hyperparameter" in self.runs and self.given.bad_hyperparameters:
-            wanted.append(bad_hyperparameter)
-        if "train.bad_data" in self.runs:
-            wanted.append(bad_data)
-        if "train.missing_channel" in self.runs and any(one.required for one in self.given.channels.values()):
-            wanted.append(missing_channel)
-        if "train.killed_child" in self.runs and stage.engine.inside is not None:
-            wanted.append(killed_child)
-        if _hidden_folders(self.training_image):
-            wanted.append(hidden)
-        self._side_by_side(wanted)
+        if "serve.stopped" in self.runs and GRACEFUL in self.given.features:
+            self._stopped = self._volume(stage)
+        firsts = {name: self.lives[name] for name in FIRST_TRAININGS}
+        further = Further(given=self.given, image=self.training_image, firsts=firsts, one=one)
+        self._side_by_side(further.wanted(self.runs, inside=stage.engine.inside is not None))
 
     # --- serving
 
@@ -230,7 +204,24 @@ class Plan:
                 stage.engine.fill(volume, stage.image, stage.engine.read(self._trained, stage.image))
                 one(serve_bare(self.given, "serve.handover"), volume)
 
+        def stopped() -> None:
+            self._training_over.wait()
+            if self._stopped is not None and self.lives["train.stopped"].saved:
+                one(serve_bare(self.given, "serve.stopped"), self._stopped)
+
+        def uncompressed() -> None:
+            self._model_known.wait()
+            result = self.lives[good].result if (good := self._good(*FIRST_TRAININGS)) else None
+            if self._trained is not None and result is not None and result.empty_folders:
+                volume = self._volume(stage)
+                stage.engine.fill(volume, stage.image, files_alone(stage.engine.read(self._trained, stage.image)))
+                one(serve_bare(self.given, "serve.uncompressed"), volume)
+
         wanted: list[Callable[[], None]] = []
+        if "serve.stopped" in self.runs and GRACEFUL in self.given.features:
+            wanted.append(stopped)
+        if "serve.uncompressed" in self.runs and UNCOMPRESSED in self.given.features:
+            wanted.append(uncompressed)
         if "serve.again" in self.runs and stage.engine.inside is not None:
             wanted.append(again)
         if "serve.empty" in self.runs and self.model.source != "none":
@@ -296,9 +287,3 @@ class Plan:
         for error in errors:
             if error is not None:
                 raise error
-
-
-def _hidden_folders(image: ImageFacts) -> tuple[str, ...]:
-    """The folders directly below /opt/ml that hold files and are neither mounted anyway nor the toolkits' own."""
-    tops = {"/".join(file.path.split("/")[:4]) for file in image.baked if file.path.count("/") > 3}
-    return tuple(sorted(top for top in tops if top not in (*LEAVES, CODE)))
