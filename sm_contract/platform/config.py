@@ -20,7 +20,7 @@ FEATURE_FILES: dict[str, dict[str, str]] = {  # there only while the feature is 
     "checkpointconfig.json": {"LocalPath": CHECKPOINTS},
     "debughookconfig.json": {},
     "profilerconfig.json": {},
-    "tensorboardoutputconfig.json": {},
+    "tensorboardoutputconfig.json": {"LocalPath": "/opt/ml/output/tensorboard"},
 }
 PLATFORM_FILES: dict[str, dict[str, str]] = {  # seen in real jobs, named by no page
     "init-config.json": {},

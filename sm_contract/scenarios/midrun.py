@@ -13,7 +13,7 @@ PATIENCE_FOR_CHILD = 10.0  # seconds for a child to appear
 PATIENCE_TO_SETTLE = 60.0  # for a training that waits for its data to stand still
 STILL = 8  # looks at a tenth of a second
 DEAF = 3.0  # seconds for something to happen though the first process has no handler
-HELD = 10.0  # on pipes nobody waits longer: what is held by them cannot end, however well it was told
+HELD = 20.0  # on pipes nobody waits longer: what is held by them cannot end, however well it was told
 NAMED = 5
 
 
