@@ -30,7 +30,10 @@ class Given:
     concurrency: int = 1
     hyperparameters: dict[str, str] = field(default_factory=dict)
     bad_hyperparameters: dict[str, str] = field(default_factory=dict)
+    long_hyperparameters: dict[str, str] = field(default_factory=dict)
     required_hyperparameters: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    failure_pattern: str = ""
     environment: dict[str, str] = field(default_factory=dict)
     channels: dict[str, Channel] = field(default_factory=dict)
     model: Path | None = None
@@ -47,7 +50,10 @@ class Given:
             concurrency=self.concurrency,
             hyperparameters=self.hyperparameters,
             bad_hyperparameters=self.bad_hyperparameters,
+            long_hyperparameters=self.long_hyperparameters,
             required_hyperparameters=self.required_hyperparameters,
+            outputs=self.outputs,
+            failure_pattern=self.failure_pattern,
             environment=self.environment,
             serving_environment=self.serving_environment,
             required_channels=tuple(name for name, channel in self.channels.items() if channel.required),
@@ -76,7 +82,10 @@ def given(declaration: Declaration | None) -> Given:
         concurrency=declaration.concurrency,
         hyperparameters=dict(training.hyperparameters) if training else {},
         bad_hyperparameters=dict(training.bad_hyperparameters) if training else {},
+        long_hyperparameters=dict(training.long_hyperparameters) if training else {},
         required_hyperparameters=tuple(training.required_hyperparameters) if training else (),
+        outputs=tuple(training.outputs) if training else (),
+        failure_pattern=training.failure_pattern if training else "",
         environment=dict(training.environment) if training else {},
         channels=channels or _sample_channels(),
         model=model,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -16,6 +17,7 @@ from sm_contract.schema import near, near_ids, plain, schema_problems
 FILE = "sm-contract.toml"
 SECTION = ("tool", "sm-contract")
 SCHEMA = "sm-contract.schema.json"
+WHERE = "below /opt/ml/output/data"
 
 
 class DeclarationError(Exception):
@@ -35,7 +37,10 @@ class Channel:
 class Training:
     hyperparameters: Mapping[str, str] = field(default_factory=dict)
     bad_hyperparameters: Mapping[str, str] = field(default_factory=dict)
+    long_hyperparameters: Mapping[str, str] = field(default_factory=dict)
     required_hyperparameters: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()  # patterns below /opt/ml/output/data
+    failure_pattern: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     channels: Mapping[str, Channel] = field(default_factory=dict)
 
@@ -153,10 +158,21 @@ class _Reader:
             if name not in given:
                 path = ("training", "required_hyperparameters", position)
                 self._wrong(path, f"{name!r} has no value in training.hyperparameters{near(name, given)}")
+        for position, output in enumerate(table.get("outputs", ())):
+            if output.startswith("/"):
+                self._wrong(("training", "outputs", position), f"{output!r} is absolute; name it as it lies {WHERE}")
+        pattern = table.get("failure_pattern", "")
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            self._wrong(("training", "failure_pattern"), f"{pattern!r} is no regular expression: {error}")
         return Training(
             hyperparameters=given,
             bad_hyperparameters=table.get("bad_hyperparameters", {}),
+            long_hyperparameters=table.get("long_hyperparameters", {}),
             required_hyperparameters=tuple(table.get("required_hyperparameters", ())),
+            outputs=tuple(table.get("outputs", ())),
+            failure_pattern=pattern,
             environment=table.get("environment", {}),
             channels={
                 name: Channel(

@@ -124,6 +124,7 @@ LIMITS = {
     "--sm-ping-limit": ("ping", "for each ping"),
     "--sm-invoke-limit": ("invoke", "for each invocation"),
     "--sm-stop-limit": ("stop", "from SIGTERM to the end of a server"),
+    "--sm-train-stop-limit": ("train_stop", "from SIGTERM to the end of a training"),
     "--sm-train-limit": ("train", "until a training has to be over; the suite's own"),
     "--sm-idle": ("idle", "without any work before a training counts as hanging; the suite's own"),
 }

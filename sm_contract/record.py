@@ -171,6 +171,17 @@ class Listener:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Survivor:
+    """A process of a training that outlived the wait after SIGTERM, and what it does with the signal."""
+
+    command: str
+    depth: int  # generations below the container's first process
+    caught_at_first: bool  # it had a handler when SIGTERM was sent
+    catches: bool  # it has one now, or waits for the signal
+    ignores: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stop:
     """The stop sequence: SIGTERM, a wait, SIGKILL."""
 
@@ -179,7 +190,13 @@ class Stop:
     limit: float  # how long was waited before SIGKILL
     killed: bool
     listeners: tuple[Listener, ...] | None = None  # those of port 8080 that outlived the wait; None: not to be seen
+    survivors: tuple[Survivor, ...] | None = None  # of a training, itself first; None: not to be seen, or none
     ended_when_told: bool | None = None  # SIGTERM sent to those listeners themselves ended them; None: not tried
+
+    @property
+    def deaf(self) -> bool:
+        """The first process of a training outlived SIGTERM without a handler: the kernel drops the signal then."""
+        return any(one.depth == 0 and not one.catches for one in self.survivors or ())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,6 +212,14 @@ class TreeFile:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Written:
+    """What a container left in its own file system outside /opt/ml and /tmp, compiled Python left out."""
+
+    bytes: int = 0  # of new files, and by which others grew; counting stops at a quarter of a gigabyte
+    biggest: tuple[TreeFile, ...] = ()  # by full path
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingResult:
     """What the job left behind, and what the platform makes of it."""
 
@@ -203,6 +228,17 @@ class TrainingResult:
     model: tuple[TreeFile, ...] = ()
     output: tuple[TreeFile, ...] = ()
     failure: str | None = None  # first 1,024 characters of /opt/ml/output/failure
+    failure_rest: str = ""  # the last 1,024 characters of what came after them
+    failure_utf8: bool = True
+    failure_at: float | None = None  # when it was last written, by the clock of the life
+    ran: tuple[str, ...] = ()  # texts of ours that a shell has run, each by the file it makes
+
+    @property
+    def empty_folders(self) -> tuple[str, ...]:
+        """Folders of the model that no file lies below: an upload of files leaves them out."""
+        files = [file.path for file in self.model if file.kind != "directory"]
+        folders = [file.path for file in self.model if file.kind == "directory"]
+        return tuple(one for one in folders if not any(path.startswith(f"{one}/") for path in files))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,6 +277,7 @@ class Life:
     log: tuple[LogLine, ...] = ()
     log_cut: bool = False
     # of a training
+    written: Written | None = None  # None: not looked at
     result: TrainingResult | None = None
     kill: Kill | None = None
     # of a server
@@ -340,7 +377,10 @@ class Candidate:
     concurrency: int = 1
     hyperparameters: dict[str, str] = field(default_factory=dict)
     bad_hyperparameters: dict[str, str] = field(default_factory=dict)
+    long_hyperparameters: dict[str, str] = field(default_factory=dict)
     required_hyperparameters: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()  # patterns below /opt/ml/output/data
+    failure_pattern: str = ""
     environment: dict[str, str] = field(default_factory=dict)  # of the training job
     serving_environment: dict[str, str] = field(default_factory=dict)  # of the model
     required_channels: tuple[str, ...] = ()

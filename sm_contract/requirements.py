@@ -20,11 +20,15 @@ RUNS = frozenset(
         "train.bad_data",
         "train.missing_channel",
         "train.killed_child",
+        "train.odd",
+        "train.stopped",
         "serve.full",
         "serve.bare",
         "serve.again",
         "serve.empty",
         "serve.handover",
+        "serve.stopped",
+        "serve.uncompressed",
     }
 )
 DATA = frozenset({"channels", "model", "requests"})

@@ -26,6 +26,7 @@ from sm_contract.record import (
     Stop,
     TrainingResult,
     TreeFile,
+    Written,
 )
 
 LIMITS = {
@@ -34,6 +35,7 @@ LIMITS = {
     "invoke": 60.0,
     "stop": 30.0,
     "connect": 0.25,
+    "train_stop": 120.0,
     "train": 3600.0,
     "idle": 60.0,
 }
@@ -43,6 +45,8 @@ REQUESTS = (
     RequestFacts(content_type="application/octet-stream", accept="application/json", body_bytes=96, text=False),
 )
 MODEL = (TreeFile(path="model.json", kind="file", size=212, mode=0o644),)
+DATA = TreeFile(path="data", kind="directory", mode=0o755)
+REPORT = TreeFile(path="data/report.json", kind="file", size=48, mode=0o644)
 READY = 0.62
 LAST = 6.2  # seconds, when a thorough life of a server is stopped
 
@@ -60,6 +64,8 @@ def good_record() -> Record:
             exit_code=137,
             kill=Kill(at=1.9, victim="python3 /opt/program/trainer.py", depth=1),
         ),
+        trained("train.odd"),
+        stopped_training("train.stopped"),
         served("serve.full", conditions=("everything optional", "isolated", "read-only model"), network="internal"),
         served("serve.bare", conditions=("nothing optional", "ordinary network")),
         brief(served("serve.again", network="none")),
@@ -146,22 +152,51 @@ def trained(name: str, conditions: tuple[str, ...] = (), network: str = "ordinar
         limits=LIMITS,
         events=(Event(at=0.0, what="start"), Event(at=1.4, what="exit 0")),
         log=lines("reading 90 rows", "epoch 5: mean squared error 0.031", "saved /opt/ml/model/model.json"),
-        result=TrainingResult(
-            status="Completed", model=MODEL, output=(TreeFile(path="data", kind="directory", mode=0o755),)
-        ),
+        written=Written(),
+        result=TrainingResult(status="Completed", model=MODEL, output=(DATA, REPORT)),
     )
 
 
 def refused_training(name: str, why: str, code: int = 1) -> Life:
-    """A training that failed and said so."""
-    return fail(trained(name), code, "Traceback (most recent call last):", why)
+    """A training that failed, and said so in its log and in the failure file."""
+    life = fail(trained(name), code, "Traceback (most recent call last):", why)
+    file = TreeFile(path="failure", kind="file", size=len(why), mode=0o644, mtime=1_700_000_000.0)
+    reason = f"AlgorithmError: {why}, exit code: {code}"
+    result = TrainingResult(
+        status="Failed", failure_reason=reason, output=(DATA, file), failure=why, failure_at=life.seconds - 0.02
+    )
+    return replace(life, result=result)
+
+
+def stopped_training(name: str) -> Life:
+    """A training that was stopped in mid-run, and ended."""
+    return replace(
+        trained(name),
+        seconds=2.1,
+        exit_code=143,
+        ended="stopped",
+        written=None,
+        events=(Event(at=0.0, what="start"), Event(at=2.0, what="SIGTERM"), Event(at=2.1, what="exit 143")),
+        log=lines("reading 90 rows"),
+        stop=Stop(at=2.0, seconds=0.1, limit=120.0, killed=False),
+        result=TrainingResult(status="Stopped", output=(DATA,)),
+    )
 
 
 def fail(life: Life, code: int, *log: str) -> Life:
     """The same training, ended by itself with a code other than 0 and no model."""
     result = TrainingResult(status="Failed", failure_reason=f"AlgorithmError: , exit code: {code}")
     events = (Event(at=0.0, what="start"), Event(at=0.8, what=f"exit {code}"))
-    return replace(life, seconds=0.8, exit_code=code, ended="itself", log=lines(*log), result=result, events=events)
+    return replace(
+        life,
+        seconds=0.8,
+        exit_code=code,
+        ended="itself",
+        log=lines(*log),
+        written=None,
+        result=result,
+        events=events,
+    )
 
 
 # --- servers ----------------------------------------------------------------------------------------

@@ -271,11 +271,12 @@ def test_a_file_that_is_none(folder: Path) -> None:
     assert "cannot be read" in refusal(folder / "data")[0]
 
 
-def test_features_are_scopes_of_the_contract() -> None:
+def test_features_are_scopes_of_the_contract_or_claims_within_one() -> None:
     schema = json.loads(resource("schemas", "sm-contract.schema.json").read_text(encoding="utf-8"))
     scopes = {entry.scope.removeprefix("training-") for entry in catalogue().values()}
 
-    assert set(schema["properties"]["features"]["items"]["enum"]) <= scopes
+    within_base_training = {"graceful-stop", "uncompressed"}
+    assert set(schema["properties"]["features"]["items"]["enum"]) <= scopes | within_base_training
 
 
 def test_the_command_refuses_it(folder: Path) -> None:

@@ -27,8 +27,9 @@ from sm_contract.record import (
     TrainingResult,
     TreeFile,
 )
-from sm_contract.scenarios.diagnosis import serving_follow_ups, training_follow_ups, unsure
+from sm_contract.scenarios.diagnosis import HARDSHIPS, serving_follow_ups, training_follow_ups, unsure
 from sm_contract.scenarios.machine import Closed, Machine
+from sm_contract.scenarios.odd import many_variables, odd_hyperparameters, plain_values, ran, short_keys
 from sm_contract.scenarios.setup import serve_bare, train_bare, vary
 
 ALL = [value for name, value in vars(changes).items() if name.isupper()]
@@ -62,6 +63,8 @@ def test_a_follow_up_differs_by_exactly_one_change(change: str) -> None:
     bare = serve_bare(GIVEN) if "model" in change or change == changes.HOST_NAME else train_bare(GIVEN)
     if change == changes.GOOD_DATA:
         bare = replace(bare, data="pipes")
+    if change in (changes.PLAIN_VALUES, changes.FEW_KEYS):
+        bare = replace(bare, hyperparameters=dict(odd_hyperparameters(GIVEN.hyperparameters)))
     varied = vary(bare, change, GIVEN, ("/opt/ml/assets",))
     assert (varied.name, varied.base, varied.change) == (f"{bare.name}+{change}", bare.name, change)
     differing = {f.name for f in fields(bare) if getattr(bare, f.name) != getattr(varied, f.name)}
@@ -76,6 +79,49 @@ def test_values_are_typed_as_a_careless_program_expects() -> None:
     assert varied.hyperparameters == {"epochs": 3, "shuffle": True, "name": "x"}
 
 
+def test_odd_hyperparameters_are_legal_and_the_same_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    declared = {"epochs": "3", "rate": "0.05"}
+    odd = odd_hyperparameters(declared)
+    assert odd == odd_hyperparameters(declared)
+    assert len(odd) == 100
+    assert {name: odd[name] for name in declared} == declared
+    assert max(map(len, odd)) == 256
+    assert max(map(len, odd.values())) == 2500
+    assert not any("\n" in text for pair in odd.items() for text in pair)
+    assert any("0.05" in value for name, value in odd.items() if name not in declared), (
+        "none is made from a declared one"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_each_oddity_stands_alone() -> None:
+    odd = odd_hyperparameters({"epochs": "3"})
+    plain, few = plain_values(odd, {"epochs": "3"}), short_keys(odd)
+    assert set(plain) == set(odd)
+    assert {name: value for name, value in plain.items() if value != "1"} == {"epochs": "3"}
+    assert max(map(len, few)) < 20
+    assert set(few.values()) >= set(odd.values()) - {"1"}
+
+
+def test_variables_are_filled_up_to_their_limits() -> None:
+    found = many_variables({"A": "1"})
+    assert len(found) == 100
+    assert found["A"] == "1"
+    assert max(map(len, found.values())) == 512
+    assert any("\n" in value and '"' in value for value in found.values())
+
+
+def test_what_a_shell_ran_is_read_off_its_files() -> None:
+    odd = odd_hyperparameters({})
+    names = ["data/report.json", "data/sm-contract-ran-0", "data/sm-contract-ran-5"]
+    sprung = ran(names)
+    assert len(sprung) == 2
+    assert set(sprung) <= set(odd.values())
+    assert all(f"/opt/ml/output/{name}" in "".join(sprung) for name in names[1:])
+    assert ran(["data/report.json"]) == ()
+
+
 def test_good_runs_need_no_follow_up() -> None:
     assert training_follow_ups(GOOD, GOOD, GIVEN, IMAGE) == []
     assert serving_follow_ups(UP, UP, GIVEN, IMAGE, TRAINED) == []
@@ -85,8 +131,21 @@ def test_what_only_the_full_run_breaks_is_added_to_the_bare_one() -> None:
     tried = training_follow_ups(DEAD, GOOD, GIVEN, IMAGE)
     assert tried[0] == changes.ISOLATED
     assert changes.PRIVILEGED not in tried
+    assert set(HARDSHIPS) == set(tried[-len(HARDSHIPS) :]), "what only a SHOULD asks for comes last"
+    cached = says(DEAD, "ValueError: the cache directory is not empty")
+    assert training_follow_ups(cached, GOOD, GIVEN, IMAGE)[-len(HARDSHIPS)] == changes.WARM_CACHE
     tried = serving_follow_ups(DOWN, UP, GIVEN, IMAGE, TRAINED)
     assert set(tried) == {changes.ISOLATED, changes.READ_ONLY_MODEL, changes.HOST_NAME, changes.ENVIRONMENT}
+
+
+def test_what_only_the_bare_run_lacks_is_added_to_it() -> None:
+    dead = says(DEAD, "KeyError: 'instance_groups'")
+    tried = training_follow_ups(GOOD, dead, GIVEN, IMAGE)
+    assert tried[0] == changes.UNDOCUMENTED_KEYS
+    assert changes.OTHER_CHANNEL not in tried
+    optional = replace(GIVEN, channels={"validation": Channel(path=Path("v"), required=False)})
+    tried = training_follow_ups(GOOD, DEAD, optional, IMAGE)
+    assert tried.index(changes.OTHER_CHANNEL) < tried.index(changes.OPTIONAL_CHANNELS)
 
 
 def test_the_log_decides_what_is_tried_first() -> None:

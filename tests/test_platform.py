@@ -12,7 +12,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sm_contract.platform import config, invoke
@@ -24,6 +24,7 @@ channel_names = st.from_regex(r"[A-Za-z0-9.\-_]{1,64}", fullmatch=True)
 content_types = st.none() | st.text(st.characters(codec="ascii", min_codepoint=33), min_size=1, max_size=256)
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.text(min_size=1, max_size=256), st.text(max_size=2500), max_size=5),
     st.dictionaries(channel_names, content_types, max_size=20),
@@ -35,6 +36,24 @@ def test_config_files_fit_their_schemas(hyperparameters: dict[str, str], channel
         schema = json.loads(resource("schemas", f"{Path(path).stem}.schema.json").read_text())
         jsonschema.validate(json.loads(data), schema)
     assert json.loads(written["config/hyperparameters.json"]) == hyperparameters
+
+
+def test_undocumented_keys_are_those_of_real_jobs_and_one_that_is_made_up() -> None:
+    entry = config.input_data_config({"training": None}, undocumented_keys=True)["training"]
+    assert entry.pop(config.MADE_UP)
+    assert entry == config.input_data_config({"training": None})["training"]
+    resources = config.resource_config(undocumented_keys=True)
+    assert resources.pop(config.MADE_UP)
+    schema = json.loads(resource("schemas", "resourceconfig.schema.json").read_text())
+    jsonschema.validate(resources, schema)
+    assert set(resources) == set(schema["properties"])
+    assert set(config.resource_config()) == set(schema["required"])
+
+
+def test_further_files_lie_beside_the_core_three() -> None:
+    written = {m.path: m.data for m in config.config_files({}, {}, further=config.FEATURE_FILES) if m.kind == "file"}
+    assert json.loads(written["config/checkpointconfig.json"]) == {"LocalPath": "/opt/ml/checkpoints"}
+    assert json.loads(written["config/inputdataconfig.json"]) == {}
 
 
 def test_a_channel_without_content_type_has_no_such_key() -> None:

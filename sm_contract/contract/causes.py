@@ -64,6 +64,13 @@ _TRAINING_MENDED = _MENDED | {
     changes.TYPED_HYPERPARAMETERS: "SM-TRAIN-CFG-02",
     changes.NO_RESOURCE_CONFIG: "SM-TRAIN-CFG-12",
     changes.HOST_ALGO_1: "SM-TRAIN-RUN-01",
+    changes.WRITABLE: "SM-TRAIN-USER-01",
+    changes.OWNED: "SM-PRIV-READ-01",
+    changes.OTHER_CHANNEL: "SM-TRAIN-DATA-10",
+    changes.UNDOCUMENTED_KEYS: "SM-TRAIN-CFG-09",
+    changes.FEATURE_FILES: "SM-TRAIN-CFG-10",
+    changes.PLATFORM_FILES: "SM-TRAIN-CFG-11",
+    changes.WARM_CACHE: "SM-TRAIN-ENV-01",
 }
 _TRAINING_BROKE = {
     changes.HYPERPARAMETERS: "SM-TRAIN-CFG-02",
@@ -71,6 +78,12 @@ _TRAINING_BROKE = {
     changes.CONTENT_TYPE: "SM-TRAIN-RUN-01",
     changes.ENVIRONMENT: "SM-TRAIN-RUN-01",
     changes.OPTIONAL_CHANNELS: "SM-TRAIN-RUN-01",
+    changes.READ_ONLY_INPUT: "SM-TRAIN-FS-03",
+    changes.MANY_VARIABLES: "SM-TRAIN-ENV-03",
+    changes.UNDOCUMENTED_KEYS: "SM-TRAIN-CFG-08",
+    changes.FEATURE_FILES: "SM-TRAIN-CFG-11",
+    changes.PLATFORM_FILES: "SM-TRAIN-CFG-11",
+    changes.WARM_CACHE: "SM-TRAIN-WARM-01",
 }
 _SERVING_MENDED = _MENDED | {
     changes.A_MODEL_FILE: "SM-INFER-MODEL-03",
@@ -159,7 +172,7 @@ def flipped(view: RoleView, *names: str) -> Flip | None:
 # --- the one cause ----------------------------------------------------------------------------------
 
 
-def cause(view: RoleView) -> str:  # noqa: PLR0911  # a decision list reads best as one
+def cause(view: RoleView) -> str:
     """The id of the requirement that explains why a first run did not go well; "" if all did or nothing shows it."""
     lives = firsts(view)
     bad = [life for life in unwell(view) if not life.hit_limits]
@@ -167,8 +180,6 @@ def cause(view: RoleView) -> str:  # noqa: PLR0911  # a decision list reads best
         return ""
     if isinstance(view, Serving):
         return _serving_cause(view, bad)
-    if flipped(view, changes.WRITABLE):
-        return ""  # its user may not write: reported of real jobs, documented nowhere, so nobody is accused
     for flip in flips(view):
         if id := _training_flip(view, flip):
             return id
@@ -186,6 +197,8 @@ def accused(record: Record, id: str) -> RoleView | None:
 
 def _training_flip(view: RoleView, flip: Flip) -> str:
     if flip.broke and flip.change == changes.ISOLATED:
+        if not flip.good.saved:
+            return "SM-TRAIN-NET-04"  # with a way out its model is gone, without one it fails
         return "SM-OFFLINE-DROP-01" if flip.bad.ended == "limit" else "SM-TRAIN-NET-01"
     baked = image_of(view.record, TRAINING).baked
     if flip.change == changes.CHECKPOINT_DIRECTORY and any(below(f.path, ("/opt/ml/checkpoints",)) for f in baked):
@@ -317,20 +330,12 @@ def why_not(view: RoleView, run: str = "") -> NoReturn:
     if healthy and len(healthy) == len(bad) and refusal(bad[0]):
         raise refused(view, bad[0])
     if bad:
-        if flipped(view, changes.WRITABLE):
-            user = image_of(view.record, view.role).user
-            raise NotTestable(
-                f"run as root: its USER {user} may not write to /opt/ml/model and /opt/ml/output, which belong to root "
-                "(reported of real jobs, documented nowhere: SM-TRAIN-USER-01)",
-                evidence=bad,
-            )
         for life in view.lives.values():
             if doubtful(life):
                 raise too_busy(life)
-        flip = flipped(view, changes.READ_ONLY_INPUT)
-        how = "fails when its inputs are read-only, which hides what else the run would show" if flip else ""
-        how = how or "no single difference between the runs explains it"
-        raise NotTestable(f"{bad[0].name} did not go well: {how}", evidence=bad)
+        raise NotTestable(
+            f"{bad[0].name} did not go well: no single difference between the runs explains it", evidence=bad
+        )
     raise NotRecorded(run or f"the {view.role} run that would show it")
 
 

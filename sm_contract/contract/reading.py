@@ -47,6 +47,12 @@ def error_line(life: Life) -> LogLine | None:
     return None
 
 
+def error_text(text: str) -> str:
+    """The line of a text that says most of what went wrong; "" if none reads like an error."""
+    lines = text.splitlines()[::-1]
+    return next((line.strip() for rule in (_EXCEPTION, _ERROR) for line in lines if rule.search(line)), "")
+
+
 def crash_line(life: Life) -> LogLine | None:
     """The last log line that reports a crash: a traceback or an exception, not merely the word error."""
     crash = re.compile(r"Traceback \(most recent|\bpanic:|\bfatal\b|core dumped|Segmentation fault", re.IGNORECASE)

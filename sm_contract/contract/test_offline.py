@@ -22,7 +22,7 @@ from sm_contract.contract.readiness import plain
 from sm_contract.contract.reading import NO_CREDENTIALS, first_line, found, outcome, says, telling, within
 from sm_contract.record import TRAINING, Invocation, Life, Record
 from sm_contract.requirements import requirement
-from sm_contract.verdict import NotTestable, Violation
+from sm_contract.verdict import Blocked, NotTestable, Violation
 from sm_contract.views import RoleView, Serving, Training
 
 CREDENTIALS = "SM-OFFLINE-CREDENTIALS-01"
@@ -97,6 +97,30 @@ def test_trains_without_network(training: Training) -> None:
         )
     if not _went_offline(training):
         why_not(training, "train.full")
+
+
+@requirement(
+    "SM-TRAIN-NET-04",
+    runs=("train.full", "train.bare"),
+    rests_on=STARTS,
+    hidden_by=(*roots.TRAINING, "SM-TRAIN-OUT-01"),
+)
+def test_hands_over_by_its_folders(training: Training) -> None:
+    """Artifacts are handed over through the contract directories, not by the container's own upload."""
+    flip = flipped(training, changes.ISOLATED)
+    if cause(training) == "SM-TRAIN-NET-04" and flip is not None:
+        raise Violation(
+            expected="the model below /opt/ml/model, with and without a way out",
+            observed=f"with a way out {found(flip.good)} and /opt/ml/model is empty; without one {found(flip.bad)}",
+            fix="leave the model in /opt/ml/model and upload nothing: the platform does, with rights of its own",
+            because=telling(flip.bad),
+            evidence=flip[1:],
+        )
+    isolated = [life for life in training.lives.values() if life.network in OFFLINE and life.good]
+    if not isolated:
+        why_not(training, "train.full")
+    if not any(life.saved for life in isolated):
+        raise Blocked("SM-TRAIN-OUT-01")
 
 
 @requirement(

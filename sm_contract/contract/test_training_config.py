@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sm_contract import changes
 from sm_contract.contract import roots
-from sm_contract.contract.causes import STARTS, Flip, cause, flipped, good, why_not
+from sm_contract.contract.causes import STARTS, cause, flipped, good, why_not
+from sm_contract.contract.provided import bare_went_well, broke, full_went_well, mended
 from sm_contract.contract.reading import found, telling
 from sm_contract.requirements import requirement
 from sm_contract.verdict import Blocked, NotApplicable, NotTestable, Violation
@@ -70,14 +71,14 @@ def test_takes_hyperparameters_as_strings(training: Training) -> None:
         if "channels" in training.candidate.declared:
             raise NotApplicable("no hyperparameter is declared")
         raise NotTestable("declare [training] hyperparameters")
-    _shown(training, "train.full", changes.HYPERPARAMETERS)
+    full_went_well(training, changes.HYPERPARAMETERS)
 
 
 @requirement("SM-TRAIN-CFG-03", runs=("train.bare",), rests_on=STARTS, hidden_by=roots.TRAINING)
 def test_takes_an_empty_hyperparameter_map(training: Training) -> None:
     """An empty hyperparameter map works when no hyperparameter is required."""
     required = ", ".join(training.candidate.required_hyperparameters)
-    if flip := _mended(training, changes.HYPERPARAMETERS):
+    if flip := mended(training, changes.HYPERPARAMETERS):
         raise Violation(
             expected=f"exit code 0 with {f'{required} alone' if required else '{}'} in hyperparameters.json, since no "
             "other is declared required",
@@ -89,13 +90,13 @@ def test_takes_an_empty_hyperparameter_map(training: Training) -> None:
         )
     if required:
         raise NotApplicable(f"hyperparameters are declared required: {required}")
-    _shown(training, "train.bare")
+    bare_went_well(training, changes.HYPERPARAMETERS, changes.TYPED_HYPERPARAMETERS)
 
 
 @requirement("SM-TRAIN-CFG-07", runs=("train.bare",), rests_on=STARTS, hidden_by=roots.TRAINING)
 def test_takes_a_channel_without_content_type(training: Training) -> None:
     """A channel entry without ContentType is handled."""
-    if flip := _mended(training, changes.CONTENT_TYPE):
+    if flip := mended(training, changes.CONTENT_TYPE):
         raise Violation(
             expected="exit code 0 though no channel of inputdataconfig.json has the key ContentType",
             observed=f"without ContentType {found(flip.bad)}; with it, it trains",
@@ -103,13 +104,80 @@ def test_takes_a_channel_without_content_type(training: Training) -> None:
             because=telling(flip.bad),
             evidence=flip[1:],
         )
-    _shown(training, "train.bare")
+    bare_went_well(training, changes.CONTENT_TYPE)
+
+
+@requirement("SM-TRAIN-CFG-08", runs=("train.full", "train.bare"), rests_on=STARTS, hidden_by=roots.TRAINING)
+def test_ignores_keys_it_does_not_know(training: Training) -> None:
+    """Unknown keys in the entries of inputdataconfig.json and in resourceconfig.json are ignored."""
+    if flip := broke(training, changes.UNDOCUMENTED_KEYS):
+        raise Violation(
+            expected="exit code 0 with further keys in inputdataconfig.json and resourceconfig.json: those that real "
+            "jobs have (current_instance_type, current_group_name, instance_groups) and one that is made up",
+            observed=f"with further keys in the two files {found(flip.bad)}; with the documented ones alone it trains",
+            fix="read the keys you know and ignore all others: no additionalProperties: false, no Channel(**entry)",
+            because=telling(flip.bad),
+            evidence=flip[1:],
+        )
+    full_went_well(training, changes.UNDOCUMENTED_KEYS)
+
+
+@requirement("SM-TRAIN-CFG-09", runs=("train.bare", "train.full"), rests_on=STARTS, hidden_by=roots.TRAINING)
+def test_needs_no_undocumented_key(training: Training) -> None:
+    """Only the three documented keys of resourceconfig.json are relied on."""
+    if flip := mended(training, changes.UNDOCUMENTED_KEYS):
+        raise Violation(
+            expected="exit code 0 with current_host, hosts and network_interface_name alone in resourceconfig.json",
+            observed=f"with the three documented keys of resourceconfig.json {found(flip.bad)}; with those of real "
+            "jobs it trains",
+            fix='read any other key with a default: config.get("instance_groups", [])',
+            because=telling(flip.bad),
+            evidence=flip[1:],
+        )
+    bare_went_well(training, changes.UNDOCUMENTED_KEYS)
+
+
+@requirement("SM-TRAIN-CFG-10", runs=("train.bare", "train.full"), rests_on=STARTS, hidden_by=roots.TRAINING)
+def test_files_of_features_may_be_absent(training: Training) -> None:
+    """The configuration files of features that are off may be absent."""
+    if flip := mended(training, changes.FEATURE_FILES):
+        raise Violation(
+            expected="exit code 0 without checkpointconfig.json, debughookconfig.json, profilerconfig.json and "
+            "tensorboardoutputconfig.json: they are there only while their features are on",
+            observed=f"without the config files of features {found(flip.bad)}; with them it trains",
+            fix="look whether the file exists before it is opened, and take the feature for off if it does not",
+            because=telling(flip.bad),
+            evidence=flip[1:],
+        )
+    bare_went_well(training, changes.FEATURE_FILES)
+
+
+@requirement("SM-TRAIN-CFG-11", runs=("train.full", "train.bare"), rests_on=STARTS, hidden_by=roots.TRAINING)
+def test_leaves_other_files_alone(training: Training) -> None:
+    """Undocumented files beside the configuration are neither needed nor harmful."""
+    flip = flipped(training, changes.PLATFORM_FILES) or broke(training, changes.FEATURE_FILES)
+    if flip is not None:
+        files = (
+            "init-config.json, metric-definition-regex.json, trainingjobconfig.json and upstreamoutputdataconfig.json"
+        )
+        if flip.change == changes.FEATURE_FILES:
+            files = "profilerconfig.json, debughookconfig.json, tensorboardoutputconfig.json and checkpointconfig.json"
+        here, there = ("with", "without") if flip.broke else ("without", "with")
+        raise Violation(
+            expected=f"the same result with {files} in /opt/ml/input/config as without them",
+            observed=f"{here} such files in /opt/ml/input/config {found(flip.bad)}; {there} them it trains",
+            fix=f"open {NAMES} by name, and nothing else in /opt/ml/input/config: no glob over *.json",
+            because=telling(flip.bad),
+            evidence=flip[1:],
+        )
+    full_went_well(training, changes.PLATFORM_FILES)
+    bare_went_well(training, changes.PLATFORM_FILES)
 
 
 @requirement("SM-TRAIN-CFG-12", runs=("train.bare", "train.full"), rests_on=STARTS, hidden_by=roots.TRAINING)
 def test_a_single_host_is_normal(training: Training) -> None:
     """A resourceconfig.json with a single host does not mean distributed training."""
-    if flip := _mended(training, changes.NO_RESOURCE_CONFIG):
+    if flip := mended(training, changes.NO_RESOURCE_CONFIG):
         raise Violation(
             expected='exit code 0 with "hosts": ["algo-1"] in resourceconfig.json: one host, no peers',
             observed=f"{found(flip.bad)}; without resourceconfig.json it trains",
@@ -135,19 +203,5 @@ def test_takes_an_empty_checkpoint_directory_or_none(training: Training) -> None
             because=telling(flip.bad),
             evidence=flip[1:],
         )
-    _shown(training, "train.bare")
-    _shown(training, "train.full", changes.CHECKPOINT_DIRECTORY)
-
-
-def _mended(training: Training, change: str) -> Flip | None:
-    """The flip by a change that mended a bad training."""
-    flip = flipped(training, change)
-    return None if flip is None or flip.broke else flip
-
-
-def _shown(training: Training, run: str, change: str = "") -> None:
-    """Return if a run went well, or one that varies the bare run by the change; raise what stands in the way."""
-    if not any(
-        life.good and (name == run or (change and life.change == change)) for name, life in training.lives.items()
-    ):
-        why_not(training, run)
+    bare_went_well(training, changes.CHECKPOINT_DIRECTORY, changes.A_CHECKPOINT)
+    full_went_well(training, changes.CHECKPOINT_DIRECTORY)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from sm_contract import changes
 from sm_contract.contract import roots
-from sm_contract.contract.causes import STARTS, flipped, good, why_not
-from sm_contract.contract.provided import accepted
+from sm_contract.contract.causes import STARTS, good, why_not
+from sm_contract.contract.provided import accepted, bare_went_well, mended
 from sm_contract.contract.reading import found, telling, trained_well
 from sm_contract.requirements import requirement
-from sm_contract.verdict import NotApplicable, Violation
+from sm_contract.verdict import NotApplicable, NotTestable, Violation
 from sm_contract.views import Training
 
 
@@ -42,8 +42,7 @@ def test_an_optional_channel_may_be_missing(training: Training) -> None:
     optional = training.candidate.optional_channels
     if not optional:
         raise NotApplicable("no channel is declared optional")
-    flip = flipped(training, changes.OPTIONAL_CHANNELS)
-    if flip is not None and not flip.broke:
+    if flip := mended(training, changes.OPTIONAL_CHANNELS):
         raise Violation(
             expected=f"exit code 0 without the optional channels ({', '.join(optional)})",
             observed=f"without them {found(flip.bad)}; with them it trains",
@@ -52,8 +51,26 @@ def test_an_optional_channel_may_be_missing(training: Training) -> None:
             because=telling(flip.bad),
             evidence=flip[1:],
         )
-    if not any(life.name.startswith("train.bare") for life in good(training)):
-        why_not(training, "train.bare")
+    bare_went_well(training, changes.OPTIONAL_CHANNELS)
+
+
+@requirement("SM-TRAIN-DATA-10", runs=("train.bare",), rests_on=STARTS, hidden_by=roots.TRAINING)
+def test_trains_without_any_channel(training: Training) -> None:
+    """A job without any input channel is possible for images that need no data."""
+    candidate = training.candidate
+    if "channels" not in candidate.declared:
+        raise NotTestable("declare [training.channels.NAME], with required = false if it can train without data")
+    if candidate.required_channels:
+        raise NotApplicable(f"channels are declared required: {', '.join(candidate.required_channels)}")
+    if flip := mended(training, changes.OTHER_CHANNEL):
+        raise Violation(
+            expected="exit code 0 without any channel: inputdataconfig.json holds {}, /opt/ml/input/data is empty",
+            observed=f"without any channel {found(flip.bad)}; with one that it cannot know it trains",
+            fix="take an empty map of channels for what it is: none is required",
+            because=telling(flip.bad),
+            evidence=flip[1:],
+        )
+    bare_went_well(training, changes.OTHER_CHANNEL, changes.OPTIONAL_CHANNELS)
 
 
 @requirement("SM-TRAIN-OUT-01", runs=("train.bare", "train.full"), rests_on=STARTS, hidden_by=roots.TRAINING)

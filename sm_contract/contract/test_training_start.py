@@ -16,6 +16,7 @@ from sm_contract.contract.causes import (
 )
 from sm_contract.contract.ends import start_failed
 from sm_contract.contract.programs import image_of, listed, loose_files
+from sm_contract.contract.provided import bare_went_well, broke, full_went_well, mended
 from sm_contract.contract.reading import SM_VARIABLE, ending, error_line, found, says, telling, within
 from sm_contract.contract.timing import doubtful, too_busy
 from sm_contract.record import INFERENCE, TRAINING, Record
@@ -101,6 +102,20 @@ def test_needs_nothing_baked_under_opt_ml(training: Training) -> None:
         )
 
 
+@requirement("SM-TRAIN-FS-03", runs=("train.full", "train.bare"), rests_on=STARTS, hidden_by=roots.TRAINING)
+def test_writes_nothing_to_its_input(training: Training) -> None:
+    """Inputs are treated as read-only."""
+    if flip := broke(training, changes.READ_ONLY_INPUT):
+        raise Violation(
+            expected="exit code 0 with /opt/ml/input mounted read-only",
+            observed=f"with /opt/ml/input read-only {found(flip.bad)}; writable, it trains",
+            fix="unpack, convert and index in /tmp, never in place below /opt/ml/input",
+            because=telling(flip.bad),
+            evidence=flip[1:],
+        )
+    full_went_well(training, changes.READ_ONLY_INPUT)
+
+
 @requirement(
     "SM-TRAIN-FS-04",
     runs=("train.bare", "serve.bare", "serve.full", "serve.handover"),
@@ -143,6 +158,15 @@ def test_relies_on_documented_variables_only(training: Training) -> None:
     life = next(life for life in firsts(training) if not life.good)
     line = error_line(life)
     name = SM_VARIABLE.search(line.text) if line else None
+    cache = mended(training, changes.WARM_CACHE)
+    if cache is not None:
+        raise Violation(
+            expected="a training that needs no SAGEMAKER_MANAGED_WARMPOOL_CACHE_DIRECTORY: only warm pools have one",
+            observed=f"without it {found(cache.bad)}; with it and files of earlier jobs in it, it trains",
+            fix='read it with a default: os.environ.get("SAGEMAKER_MANAGED_WARMPOOL_CACHE_DIRECTORY", "/tmp")',
+            because=telling(cache.bad),
+            evidence=cache[1:],
+        )
     flip = flipped(training, changes.SM_VARIABLES)
     raise Violation(
         expected="a training that relies on no SM_… variable: the platform sets none",
@@ -157,8 +181,7 @@ def test_relies_on_documented_variables_only(training: Training) -> None:
 @requirement("SM-TRAIN-ENV-02", runs=("train.bare",), rests_on=STARTS, hidden_by=roots.TRAINING)
 def test_trains_with_an_empty_environment(training: Training) -> None:
     """Training works with an empty Environment map."""
-    flip = flipped(training, changes.ENVIRONMENT)
-    if flip is not None and not flip.broke:
+    if flip := mended(training, changes.ENVIRONMENT):
         names = ", ".join(training.candidate.environment) or "the user's variables"
         raise Violation(
             expected="exit code 0 without any variable of the user's",
@@ -167,5 +190,44 @@ def test_trains_with_an_empty_environment(training: Training) -> None:
             because=telling(flip.bad),
             evidence=flip[1:],
         )
-    if not any(life.name.startswith("train.bare") for life in good(training)):
-        why_not(training, "train.bare")
+    bare_went_well(training, changes.ENVIRONMENT)
+
+
+@requirement("SM-TRAIN-ENV-03", runs=("train.full", "train.bare"), rests_on=STARTS, hidden_by=roots.TRAINING)
+def test_bears_variables_at_their_limits(training: Training) -> None:
+    """User variables at their limits are survivable: 100 entries, any values of up to 512 characters."""
+    expected = "exit code 0 with 100 variables, one of them of 512 characters with line breaks and quotes in it"
+    if flip := broke(training, changes.MANY_VARIABLES):
+        raise Violation(
+            expected=expected,
+            observed=f"with 100 variables {found(flip.bad)}; without them it trains",
+            fix="take single variables by name (os.environ), and never read the output of env or set as text: "
+            "a value may hold line breaks, quotes and spaces",
+            because=telling(flip.bad),
+            evidence=flip[1:],
+        )
+    for life in good(training):
+        for text in life.result.ran if life.result else ():
+            raise Violation(
+                expected=f"{expected}, and nothing of it run as a command",
+                observed=f"a shell ran what stands in the variable JOB_NOTE, {text!r} ({life.name})",
+                fix='write no eval "$(env)" and no unquoted $JOB_NOTE into a command line',
+                because="the command makes an empty file below /opt/ml/output/data, and it is there",
+                evidence=[life],
+            )
+    full_went_well(training, changes.MANY_VARIABLES)
+
+
+@requirement("SM-TRAIN-WARM-01", runs=("train.full", "train.bare"), rests_on=STARTS, hidden_by=roots.TRAINING)
+def test_bears_a_used_cache(training: Training) -> None:
+    """A warm-pool cache directory that holds files of earlier jobs does no harm."""
+    if flip := broke(training, changes.WARM_CACHE):
+        raise Violation(
+            expected="exit code 0 with files of earlier jobs in SAGEMAKER_MANAGED_WARMPOOL_CACHE_DIRECTORY",
+            observed=f"with a used cache directory {found(flip.bad)}; without one it trains",
+            fix="keep what is cached under names of your own, and make it anew where it is not what it should be: "
+            "the directory is shared with all earlier jobs of the warm pool",
+            because=telling(flip.bad),
+            evidence=flip[1:],
+        )
+    full_went_well(training, changes.WARM_CACHE)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from docker.errors import APIError, NotFound
 
+from sm_contract.engine import traces
 from sm_contract.engine.cgroup import Cgroup, LimitWatch
 from sm_contract.engine.link import TRANSPORT, Link, says
 from sm_contract.engine.logs import Follower
@@ -25,6 +26,7 @@ from sm_contract.engine.protocol import (
 
 if TYPE_CHECKING:
     from sm_contract.engine.docker import DockerEngine
+    from sm_contract.record import Written
 
 GONE_SECONDS = 15.0
 FORWARD_SECONDS = 1.0
@@ -200,6 +202,14 @@ class DockerContainer:
             return None
         usage = self._stats().get("cpu_stats", {}).get("cpu_usage", {}).get("total_usage")
         return usage / 1e9 if usage else None
+
+    def written(self, at_least: int) -> Written:
+        """What an ended one left in its own file system; nothing if all it wrote there is less than ``at_least``."""
+        return traces.written(self._link, self.id, self._engine.files(self.spec.image), at_least)
+
+    def before_end(self, path: str) -> float | None:
+        """How many seconds before its end a file was last written, by the engine's clock; None if it is not there."""
+        return traces.before_end(self._link, self.id, path)
 
     def _stats(self) -> dict[str, Any]:
         with contextlib.suppress(APIError, EngineError), self._link.calls(f"measuring {self.name}") as api:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import io
-import json
 import posixpath
 import tarfile
 import threading
@@ -16,7 +14,7 @@ from docker.errors import APIError
 
 from sm_contract.engine.link import TRANSPORT, Link, says
 from sm_contract.engine.protocol import EngineError
-from sm_contract.engine.volumes import archive
+from sm_contract.engine.volumes import archive, path_stat
 from sm_contract.record import FileFact
 
 if TYPE_CHECKING:
@@ -53,7 +51,7 @@ def _fact(path: str, real: str, member: tarfile.TarInfo) -> FileFact:
     )
 
 
-class _Stream(io.RawIOBase):
+class ChunkStream(io.RawIOBase):
     """Chunks as a file, for tarfile's stream mode."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
@@ -130,17 +128,13 @@ class ImageFiles:
         return self._steps[path]
 
     def _look(self, path: str) -> tuple[int | None, str]:
-        """The mode in Go's numbering, and where a link leads. Ten times as fast as an archive of one file."""
+        """The mode in Go's numbering, and where a link leads."""
         door = self._container()
         with self._link.calls(f"looking at {path} of an image") as api:
-            # docker-py has no method for this; its session is a public one of requests.
-            url = f"{api.base_url}/v{api.api_version}/containers/{door}/archive"
-            with api.head(url, params={"path": path}, timeout=api.timeout) as response:
-                stat = response.headers.get("X-Docker-Container-Path-Stat")
-                if response.ok and stat:
-                    found = json.loads(base64.b64decode(stat))
-                    return int(found["mode"]), str(found.get("linkTarget") or "")
-        if response.status_code == 404:
+            status, found = path_stat(api, door, path)
+        if found:
+            return int(found["mode"]), str(found.get("linkTarget") or "")
+        if status == 404:
             return None, ""
         try:
             with self._open(path):  # for the words, which only this has
@@ -170,7 +164,7 @@ class ImageFiles:
         with self._open(path) as chunks:
             if chunks is None:
                 return None
-            with tarfile.open(fileobj=_Stream(chunks), mode="r|", bufsize=tarfile.BLOCKSIZE) as tar:
+            with tarfile.open(fileobj=ChunkStream(chunks), mode="r|", bufsize=tarfile.BLOCKSIZE) as tar:
                 member = tar.next()
                 body = tar.extractfile(member) if member is not None and member.isreg() else None
                 if body is not None:  # whoever asks for a file's owner mostly asks for its first line next
@@ -224,7 +218,7 @@ class ImageFiles:
         with self._open(real) as chunks:
             if chunks is None:
                 return None
-            with tarfile.open(fileobj=_Stream(chunks), mode="r|", bufsize=tarfile.BLOCKSIZE) as tar:
+            with tarfile.open(fileobj=ChunkStream(chunks), mode="r|", bufsize=tarfile.BLOCKSIZE) as tar:
                 first = tar.next()
                 body = tar.extractfile(first) if first is not None else None
                 return body.read(limit) if body is not None else None
@@ -238,7 +232,7 @@ class ImageFiles:
         with self._open(real) as chunks:
             if chunks is None:
                 return found
-            with tarfile.open(fileobj=_Stream(chunks), mode="r|") as tar:
+            with tarfile.open(fileobj=ChunkStream(chunks), mode="r|") as tar:
                 for entry in tar:
                     # The archive's names begin with the directory's own, whatever the engine calls it.
                     _, _, below = entry.name.strip("/").partition("/") if real != "/" else ("", "", entry.name)

@@ -141,6 +141,7 @@ class LinuxInside:
         if not first:
             return ()
         facts = {pid: fact for pid in self._members(container) if (fact := _process(pid)) is not None}
+        masks = {pid: _sigterm(pid, waits=True) or (False, False) for pid in facts}
 
         def depth(pid: int) -> int:
             steps = 0
@@ -149,7 +150,16 @@ class LinuxInside:
             return steps
 
         return tuple(
-            Process(pid=pid, parent=parent, command=command, rss=rss, depth=depth(pid))
+            Process(
+                pid=pid,
+                parent=parent,
+                command=command,
+                rss=rss,
+                depth=depth(pid),
+                catches_sigterm=masks[pid][0],
+                ignores_sigterm=masks[pid][1],
+                waits_for_child=_waits_for_child(pid),
+            )
             for pid, (parent, command, rss) in sorted(facts.items())
         )
 
@@ -211,14 +221,21 @@ def _holders(pids: list[int]) -> dict[str, list[int]]:
     return found
 
 
-def _sigterm(pid: int) -> tuple[bool, bool] | None:
-    """Whether a process catches and whether it ignores SIGTERM."""
+def _sigterm(pid: int, *, waits: bool = False) -> tuple[bool, bool] | None:
+    """Whether a process catches and whether it ignores SIGTERM; one that blocks it may catch it by a wait for it."""
     try:
         text = Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return None
-    masks = dict(line.split(":\t", 1) for line in text.splitlines() if line.startswith(("SigCgt", "SigIgn")))
-    return bool(int(masks["SigCgt"], 16) & SIGTERM_BIT), bool(int(masks["SigIgn"], 16) & SIGTERM_BIT)
+    lines = (line.split(":\t", 1) for line in text.splitlines() if line.startswith(("SigCgt", "SigIgn", "SigBlk")))
+    has = {name: bool(int(mask, 16) & SIGTERM_BIT) for name, mask in lines}
+    return has["SigCgt"] or (waits and has["SigBlk"]), has["SigIgn"]
+
+
+def _waits_for_child(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/wchan").read_text() == "do_wait"
+    return False
 
 
 def _process(pid: int) -> tuple[int, str, int] | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from sm_contract.record import FileFact, Listener
+from sm_contract.record import FileFact, Listener, Written
 
 
 class EngineError(Exception):
@@ -119,6 +119,9 @@ class Process:
     command: str
     rss: int  # bytes
     depth: int  # generations below the container's first process
+    catches_sigterm: bool = False  # by a handler, or waits for it
+    ignores_sigterm: bool = False
+    waits_for_child: bool = False  # it does nothing else just now
 
 
 class Container(Protocol):
@@ -154,6 +157,12 @@ class Container(Protocol):
 
     def cpu_seconds(self) -> float | None:
         """Processor time used so far, None if the engine does not say."""
+
+    def written(self, at_least: int) -> Written:
+        """What an ended one left in its own file system; nothing if all it wrote there is less than ``at_least``."""
+
+    def before_end(self, path: str) -> float | None:
+        """How many seconds before its end a file was last written, by the engine's clock; None if it is not there."""
 
     def hit_limits(self) -> tuple[str, ...]:
         """Limits of ours that were hit: "memory", "processes", "log"."""

@@ -18,6 +18,7 @@ class Content:
     members: Callable[[], Iterable[Member]] = tuple
     owned: Mapping[str, Path] = field(default_factory=dict)  # paths of the tree that are copies, and of what
     archive: Path | None = None
+    owner: int = 0  # of all that is made on the fly
     made: str = ""  # by the image: what this is, in a few words; without an archive it was not kept
 
     def tar(self) -> Iterator[bytes]:
@@ -25,7 +26,7 @@ class Content:
         if self.archive is not None:
             yield from _repacked(self.archive)
         elif members := list(self.members()):
-            yield from tar_stream(members, mtime=time.time())
+            yield from tar_stream(members, mtime=time.time(), owner=self.owner)
 
 
 def _repacked(path: Path) -> Iterator[bytes]:

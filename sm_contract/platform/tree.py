@@ -42,11 +42,11 @@ def folder(source: Path, prefix: str) -> Iterator[Member]:
             yield Member(path=f"{prefix}/{(below / name).as_posix()}", source=Path(home, name))
 
 
-def tar_stream(members: Iterable[Member], *, mtime: float) -> Iterator[bytes]:
-    """A tar stream, everything owned by root as an agent of the platform would leave it."""
+def tar_stream(members: Iterable[Member], *, mtime: float, owner: int = 0) -> Iterator[bytes]:
+    """A tar stream, everything owned by root as an agent of the platform would leave it, or by another user."""
     for member in members:
         info = tarfile.TarInfo(member.path.lstrip("/"))
-        info.mode, info.mtime, info.uid, info.gid = member.mode, int(mtime), 0, 0
+        info.mode, info.mtime, info.uid, info.gid = member.mode, int(mtime), owner, 0
         info.type = {"file": tarfile.REGTYPE, "directory": tarfile.DIRTYPE, "fifo": tarfile.FIFOTYPE}[member.kind]
         if member.source is None:
             info.size = len(member.data)

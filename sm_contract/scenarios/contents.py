@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from sm_contract.engine.protocol import Engine, Volume
 from sm_contract.platform.content import Content
 
+Way = Callable[[Iterable[bytes]], Iterable[bytes]]  # from one tar stream to another
 MOST = 20 * 1024 * 1024  # bytes of what an image wrote that are kept
 
 
@@ -26,9 +28,9 @@ class Contents:
         self._engine.fill(volume, self._image, content.tar())
         self._known[volume.name] = content
 
-    def copy(self, source: Volume, volume: Volume) -> None:
-        """Fill a fresh volume with what another one holds, that nobody writes to any more."""
-        self._engine.fill(volume, self._image, self._engine.read(source, self._image))
+    def copy(self, source: Volume, volume: Volume, way: Way = lambda chunks: chunks) -> None:
+        """Fill a fresh volume with what another one holds, and nobody writes to any more, less what ``way`` leaves out."""
+        self._engine.fill(volume, self._image, way(self._engine.read(source, self._image)))
         if source.name not in self._known:
             self.keep(source)
         self._known[volume.name] = self.of(source)

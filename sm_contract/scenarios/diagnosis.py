@@ -27,6 +27,13 @@ HINTS = (
     (changes.A_CHECKPOINT, r"checkpoint|empty sequence|max\(\)"),
     (changes.HOST_ALGO_1, r"host|algo-\d"),
     (changes.A_MODEL_FILE, r"/opt/ml/model|model"),
+    (changes.CONTENT_TYPE, r"ContentType"),
+    (changes.READ_ONLY_INPUT, r"[Rr]ead-only file system"),
+    (changes.MANY_VARIABLES, r"environ|JOB_|[Aa]rgument list too long|unterminated|syntax error"),
+    (changes.UNDOCUMENTED_KEYS, r"instance_(group|type)|SmContractMadeUpKey|[Aa]dditional propert"),
+    (changes.FEATURE_FILES, r"(checkpoint|debughook|profiler|tensorboardoutput)config"),
+    (changes.PLATFORM_FILES, r"init-config|metric-definition|trainingjobconfig|upstreamoutput"),
+    (changes.WARM_CACHE, r"(?i:warmpool|cache)"),
 )
 PROVIDED_TO_TRAINING = (
     changes.HYPERPARAMETERS,
@@ -34,6 +41,14 @@ PROVIDED_TO_TRAINING = (
     changes.ENVIRONMENT,
     changes.OPTIONAL_CHANNELS,
     changes.CHECKPOINT_DIRECTORY,
+)
+HARDSHIPS = (  # that an image only should bear: after those that it must, so that these are shown
+    changes.READ_ONLY_INPUT,
+    changes.MANY_VARIABLES,
+    changes.UNDOCUMENTED_KEYS,
+    changes.FEATURE_FILES,
+    changes.PLATFORM_FILES,
+    changes.WARM_CACHE,
 )
 GRANTS = (changes.CAPABILITIES, changes.SYS_ADMIN, changes.FUSE, changes.PRIVILEGED)
 
@@ -45,8 +60,11 @@ def training_follow_ups(full: Life, bare: Life, given: Given, image: ImageFacts)
     if full.good == bare.good:
         return _both_failed(full, bare, given, image)
     if bare.good:
-        return _provided((changes.ISOLATED, *PROVIDED_TO_TRAINING, changes.READ_ONLY_INPUT), given)
-    return _provided((*PROVIDED_TO_TRAINING, changes.ISOLATED, changes.READ_ONLY_INPUT), given)
+        must = _provided((changes.ISOLATED, *PROVIDED_TO_TRAINING), given)
+        return [*must, *_sorted(list(HARDSHIPS), full, sure=True)]
+    needed = any(channel.required for channel in given.channels.values())
+    missing = [] if needed else [changes.OTHER_CHANNEL]  # is it any channel, or those that are optional?
+    return _sorted(_provided((*missing, *PROVIDED_TO_TRAINING, *HARDSHIPS, changes.ISOLATED), given), bare, sure=True)
 
 
 def _both_failed(full: Life, bare: Life, given: Given, image: ImageFacts) -> list[str]:

@@ -136,6 +136,12 @@ class Watch:
         self.container.exited.wait(10)
         self.event(f"killed by us ({why})")
 
+    def _shortened(self) -> dict[str, float]:
+        """The contract's limits that this life was held to, and were shortened by an option."""
+        if self.setup.role == INFERENCE:
+            return self.stage.limits.shortened()
+        return self.stage.limits.shortened(training=True) if self.setup.midway == "stop" else {}
+
     def life(self) -> Life:
         """The record so far, once the container has ended."""
         if not self.start_error:
@@ -162,7 +168,7 @@ class Watch:
                 "processes": float(self.stage.processes),
                 "log": float(self.stage.log_bytes),
             },
-            shortened=limits.shortened() if self.setup.role == INFERENCE else {},
+            shortened=self._shortened(),
             events=tuple(self.events),
             log=tuple(self.lines[:LOG_LINES]),
             log_cut=self.container.log_cut or len(self.lines) > LOG_LINES,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from sm_contract.engine.protocol import Volume
 from sm_contract.platform.content import Content
-from sm_contract.platform.tree import folder, kind_of
+from sm_contract.platform.tree import CHUNK, folder, kind_of, members
 from sm_contract.record import ModelFacts, TreeFile
 from sm_contract.scenarios.contents import Contents
 
@@ -72,3 +72,14 @@ class ModelSource:
             self._contents.fill(volume, Content(archive=path))
         elif self._trained is not None:
             self._contents.copy(self._trained, volume)
+
+
+def files_alone(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The regular files of a tar stream, as an upload file by file would keep them: no folder that is empty."""
+    for info, content in members(chunks):
+        if content is not None:
+            yield info.tobuf(tarfile.PAX_FORMAT)
+            while chunk := content.read(CHUNK):
+                yield chunk
+            yield bytes(-info.size % tarfile.BLOCKSIZE)
+    yield bytes(2 * tarfile.BLOCKSIZE)

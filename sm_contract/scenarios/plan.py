@@ -22,9 +22,10 @@ from sm_contract.platform.tree import Member
 from sm_contract.record import INFERENCE, TRAINING, ImageFacts, Life, ModelFacts, RoleFact
 from sm_contract.requirements import registry
 from sm_contract.scenarios.diagnosis import serving_follow_ups, training_follow_ups, unsure
-from sm_contract.scenarios.life import LEAVES, Stage
+from sm_contract.scenarios.further import Further
+from sm_contract.scenarios.life import Stage
 from sm_contract.scenarios.machine import Closed
-from sm_contract.scenarios.model import ModelSource
+from sm_contract.scenarios.model import ModelSource, files_alone
 from sm_contract.scenarios.roles import decide
 from sm_contract.scenarios.serve import serve
 from sm_contract.scenarios.setup import (
@@ -34,14 +35,14 @@ from sm_contract.scenarios.setup import (
     serve_full,
     train_bare,
     train_full,
-    train_provided,
     vary,
 )
 from sm_contract.scenarios.train import train
 
 FIRST_TRAININGS = ("train.full", "train.bare")
 FIRST_SERVERS = ("serve.full", "serve.bare")
-CODE = "/opt/ml/code"  # a convention of the toolkits that survives in practice
+GRACEFUL = "graceful-stop"
+UNCOMPRESSED = "uncompressed"
 
 
 def runs_for(ids: Iterable[str]) -> frozenset[str]:
@@ -73,7 +74,9 @@ class Plan:
     roles: dict[str, RoleFact] = field(default_factory=dict)
     unfinished: set[str] = field(default_factory=lambda: {TRAINING, INFERENCE})  # roles with runs still to come
     _trained: Volume | None = None
+    _stopped: Volume | None = None  # what a training saved that was stopped in mid-run
     _model_known: threading.Event = field(default_factory=threading.Event)
+    _training_over: threading.Event = field(default_factory=threading.Event)
     _volumes: ExitStack = field(default_factory=ExitStack)
     _servers_begun: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
@@ -86,17 +89,20 @@ class Plan:
 
     def _training_strand(self) -> None:
         try:
-            stage = self._wanted(self.training, TRAINING, "train.")
-            if stage is not None:
-                self._first_trainings(stage)
+            try:
+                stage = self._wanted(self.training, TRAINING, "train.")
+                if stage is not None:
+                    self._first_trainings(stage)
+            finally:
+                self._decide(TRAINING, self.training_image)
+                self._model_known.set()
+            if stage is not None and self._good(*FIRST_TRAININGS) is not None:
+                for _ in FIRST_SERVERS:  # their lives are the longest: what is short goes beside them
+                    self._servers_begun.acquire()
+                self._further_trainings(stage)
+            self.unfinished.discard(TRAINING)
         finally:
-            self._decide(TRAINING, self.training_image)
-            self._model_known.set()
-        if stage is not None and self._good(*FIRST_TRAININGS) is not None:
-            for _ in FIRST_SERVERS:  # their lives are the longest: what is short goes beside them
-                self._servers_begun.acquire()
-            self._further_trainings(stage)
-        self.unfinished.discard(TRAINING)
+            self._training_over.set()
 
     def _first_trainings(self, stage: Stage) -> None:
         kept: dict[str, Volume] = {}
@@ -117,6 +123,8 @@ class Plan:
             varied = vary(bare, change, self.given)
             follow_up = self._sure(one, varied, bare_life)
             if follow_up.good == bare_life.good:
+                if change == changes.WRITABLE and one(vary(varied, changes.OWNED, self.given)).good:
+                    break
                 continue
             if change == changes.HYPERPARAMETERS and not follow_up.good:
                 one(vary(varied, changes.TYPED_HYPERPARAMETERS, self.given))
@@ -129,50 +137,20 @@ class Plan:
                 self.model = ModelFacts(source="trained", members=result.model if result else ())
 
     def _further_trainings(self, stage: Stage) -> None:
-        """The runs that are meant to fail, and the one that hides what is baked below /opt/ml."""
-
         def one(setup: Setup) -> Life:
-            return self._add(train(stage, self.given, setup))
+            keep = self._stopped if setup.name == "train.stopped" else None
+            return self._add(train(stage, self.given, setup, keep_model=keep))
 
-        def bad_hyperparameter() -> None:
-            setup = train_provided(self.given, "train.bad_hyperparameter")
-            values = {**self.given.hyperparameters, **self.given.bad_hyperparameters}
-            setup = replace(setup, hyperparameters=dict(values))
-            if one(setup).exit_code == 0:
-                one(vary(setup, changes.WRONG_CASE, self.given))
-
-        def bad_data() -> None:
-            one(replace(train_provided(self.given, "train.bad_data"), data="random"))
-
-        def missing_channel() -> None:
-            setup = train_provided(self.given, "train.missing_channel")
-            first = next(name for name, channel in self.given.channels.items() if channel.required)
-            one(replace(setup, channels=tuple(name for name in setup.channels if name != first)))
-
-        def killed_child() -> None:
-            setup = replace(train_provided(self.given, "train.killed_child"), data="pipes", kill_child=True)
-            if self._sure(one, setup).kill is None:  # it would not wait for pipes to be filled
-                midway = max(self._life(name).seconds for name in FIRST_TRAININGS if name in self.lives) / 2
-                self._sure(one, replace(vary(setup, changes.GOOD_DATA, self.given), kill_after=midway))
-
-        def hidden() -> None:
-            good = self._good("train.bare", "train.full")
-            setup = train_bare(self.given) if good == "train.bare" else train_full(self.given)
-            hiding = vary(setup, changes.HIDDEN, self.given, _hidden_folders(self.training_image))
-            self._sure(one, hiding, self._life(setup.name))
-
-        wanted: list[Callable[[], None]] = []
-        if "train.bad_hyperparameter" in self.runs and self.given.bad_hyperparameters:
-            wanted.append(bad_hyperparameter)
-        if "train.bad_data" in self.runs:
-            wanted.append(bad_data)
-        if "train.missing_channel" in self.runs and any(one.required for one in self.given.channels.values()):
-            wanted.append(missing_channel)
-        if "train.killed_child" in self.runs and stage.engine.inside is not None:
-            wanted.append(killed_child)
-        if _hidden_folders(self.training_image):
-            wanted.append(hidden)
-        self._side_by_side(wanted)
+        if "serve.stopped" in self.runs and GRACEFUL in self.given.features:
+            self._stopped = self._volume(stage)
+        further = Further(
+            given=self.given,
+            image=self.training_image,
+            firsts={name: self._life(name) for name in FIRST_TRAININGS},
+            one=one,
+            sure=lambda setup, base: self._sure(one, setup, base),
+        )
+        self._side_by_side(further.wanted(self.runs, inside=stage.engine.inside is not None))
 
     # --- serving
 
@@ -254,7 +232,24 @@ class Plan:
                 stage.contents.copy(self._trained, volume)
                 one(serve_bare(self.given, "serve.handover"), volume)
 
+        def stopped() -> None:
+            self._training_over.wait()
+            if self._stopped is not None and self.lives["train.stopped"].saved:
+                one(serve_bare(self.given, "serve.stopped"), self._stopped)
+
+        def uncompressed() -> None:
+            self._model_known.wait()
+            result = self.lives[good].result if (good := self._good(*FIRST_TRAININGS)) else None
+            if self._trained is not None and result is not None and result.empty_folders:
+                volume = self._volume(stage)
+                stage.contents.copy(self._trained, volume, files_alone)
+                one(serve_bare(self.given, "serve.uncompressed"), volume)
+
         wanted: list[Callable[[], None]] = []
+        if "serve.stopped" in self.runs and GRACEFUL in self.given.features:
+            wanted.append(stopped)
+        if "serve.uncompressed" in self.runs and UNCOMPRESSED in self.given.features:
+            wanted.append(uncompressed)
         if "serve.again" in self.runs and stage.engine.inside is not None:
             wanted.append(again)
         if "serve.empty" in self.runs and self.model.source != "none":
@@ -344,9 +339,3 @@ class Plan:
                 if stage is not None:
                     stage.machine.close()
             raise
-
-
-def _hidden_folders(image: ImageFacts) -> tuple[str, ...]:
-    """The folders directly below /opt/ml that hold files and are neither mounted anyway nor the toolkits' own."""
-    tops = {"/".join(file.path.split("/")[:4]) for file in image.baked if file.path.count("/") > 3}
-    return tuple(sorted(top for top in tops if top not in (*LEAVES, CODE)))

@@ -8,6 +8,7 @@ from sm_contract import changes
 from sm_contract.alone import SUFFIX
 from sm_contract.candidate import Given
 from sm_contract.record import INFERENCE, TRAINING
+from sm_contract.scenarios.odd import many_variables, plain_values, short_keys
 
 INNOCUOUS = {"SM_CONTRACT_PROBE": "1", "LOG_FORMAT": "plain", "EMPTY_SETTING": ""}
 CAPABILITIES = (
@@ -60,14 +61,21 @@ class Setup:
     # of a training
     hyperparameters: dict[str, object] = field(default_factory=dict)
     channels: tuple[str, ...] = ()
+    other_channel: bool = False  # one of a name that nobody declared
     content_types: bool = False
+    undocumented_keys: bool = False  # in inputdataconfig.json and resourceconfig.json
+    feature_files: bool = False  # the config files of features
+    platform_files: bool = False  # what real jobs have beside the config files
+    warm_cache: bool = False  # the cache directory of a warm pool, with files of earlier jobs
     checkpoint: str = ""  # "", "empty", "file"
     resource_config: bool = True
     wrong_case: bool = False
     data: str = "good"  # "good", "random", "pipes"
-    kill_child: bool = False
-    kill_after: float | None = None  # seconds, of a child that does not wait for its data; None: once all stand still
+    midway: str = ""  # what is done in mid-run: "kill" a child, "stop" it all
+    after: float | None = None  # seconds until then, where it does not wait for its data; None: once all stand still
+    patience: float | None = None  # seconds for the whole life, where it should not need as long as training may
     writable: bool = False  # the model and output folders for every user
+    owned: bool = False  # the input belongs to the image's own user
     # of a server
     model: str = "given"  # "given", "empty", "used", "file"
     thorough: bool = False  # all kinds of invocations, and a life long enough to judge its health
@@ -87,23 +95,30 @@ def train_bare(given: Given, name: str = "train.bare") -> Setup:
 
 def train_full(given: Given) -> Setup:
     """Everything legal present; isolated, no credentials, inputs read-only."""
-    return Setup(
-        name="train.full",
-        role=TRAINING,
+    return replace(
+        train_provided(given, "train.full"),
         conditions=("everything optional", "isolated", "no credentials", "read-only input"),
         network="internal",
-        environment={**INNOCUOUS, **given.environment},
+        environment=many_variables({**INNOCUOUS, **given.environment}),
         read_only=True,
-        hyperparameters=dict(given.hyperparameters),
-        channels=tuple(given.channels),
-        content_types=True,
         checkpoint="empty",
+        undocumented_keys=True,
+        feature_files=True,
+        platform_files=True,
+        warm_cache=True,
     )
 
 
 def train_provided(given: Given, name: str) -> Setup:
-    """What the owner declares, on an ordinary network: the ground of the runs that are meant to fail."""
-    return replace(train_full(given), name=name, conditions=(), network="ordinary", read_only=False, checkpoint="")
+    """What the owner declares, on an ordinary network: the ground of the runs that are disturbed or odd."""
+    return Setup(
+        name=name,
+        role=TRAINING,
+        environment={**INNOCUOUS, **given.environment},
+        hyperparameters=dict(given.hyperparameters),
+        channels=tuple(given.channels),
+        content_types=True,
+    )
 
 
 def serve_bare(given: Given, name: str = "serve.bare") -> Setup:
@@ -142,6 +157,12 @@ def vary(setup: Setup, change: str, given: Given, hidden: tuple[str, ...] = ()) 
         changes.ENVIRONMENT: {"environment": {**INNOCUOUS, **environment}},
         changes.OPTIONAL_CHANNELS: {"channels": tuple(given.channels)},
         changes.CHECKPOINT_DIRECTORY: {"checkpoint": "empty"},
+        changes.MANY_VARIABLES: {"environment": many_variables(setup.environment)},
+        changes.UNDOCUMENTED_KEYS: {"undocumented_keys": True},
+        changes.FEATURE_FILES: {"feature_files": True},
+        changes.PLATFORM_FILES: {"platform_files": True},
+        changes.WARM_CACHE: {"warm_cache": True},
+        changes.OTHER_CHANNEL: {"other_channel": True},
         changes.HOST_NAME: {"hostname": "model.aws.local"},
         changes.HOST_ALGO_1: {"hostname": "algo-1"},
         changes.USED_MODEL: {"model": "used"},
@@ -158,11 +179,14 @@ def vary(setup: Setup, change: str, given: Given, hidden: tuple[str, ...] = ()) 
         changes.NO_RESOURCE_CONFIG: {"resource_config": False},
         changes.A_CHECKPOINT: {"checkpoint": "file"},
         changes.WRITABLE: {"writable": True},
+        changes.OWNED: {"owned": True},
         changes.UNMOUNTED: {"mounted": False},
         changes.OWN_COMMAND: {"own_command": True},
         changes.HIDDEN: {"hide": hidden},
         changes.TRAINED_CONTAINER: {},
         changes.GOOD_DATA: {"data": "good"},
+        changes.PLAIN_VALUES: {"hyperparameters": plain_values(setup.hyperparameters, given.hyperparameters)},
+        changes.FEW_KEYS: {"hyperparameters": short_keys(setup.hyperparameters)},
     }
     name = f"{setup.name}+{change}"
     return replace(setup, name=name, base=setup.name, change=change, **changed[change])  # type: ignore[arg-type]

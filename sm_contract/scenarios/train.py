@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import random
 import time
@@ -12,17 +13,21 @@ from functools import partial
 from pathlib import Path
 
 from sm_contract.candidate import Given
-from sm_contract.engine.protocol import Container, Mount, NotReachable, Process, Volume
+from sm_contract.engine.protocol import Container, Mount, NotReachable, Volume
 from sm_contract.platform import config
 from sm_contract.platform.content import Content
 from sm_contract.platform.tree import Member, directory, folder, kind_of, members
-from sm_contract.record import Kill, Life, TrainingResult, TreeFile
+from sm_contract.record import Life, TrainingResult, TreeFile
+from sm_contract.scenarios import midrun, odd
 from sm_contract.scenarios.life import Stage, Watch, watched
 from sm_contract.scenarios.setup import Setup
 
 TREE_FILES = 5000  # of one tree, kept in the record
+OTHER = "sm-contract"  # a channel that nobody declared
+FAILURE = 1024  # characters that the platform shows
+FAILURE_READ = 64 * 1024  # bytes of the file that are looked at
+WRITTEN = 4 * 1024 * 1024  # bytes: what is less is not looked into
 PATIENCE_AFTER_KILL = 30.0  # seconds for the program to notice that its child is gone
-PATIENCE_FOR_CHILD = 10.0  # seconds for a child to appear
 
 
 def train(
@@ -47,44 +52,70 @@ def train(
             stack.callback(engine.remove_volume, made)
             return made
 
-        inputs, output = volume("input"), volume("output")
-        model = keep_model or volume("model")
-        fill = stage.contents.fill
-        fill(inputs, Content(members=partial(_input_tree, given, setup), owned=_owned(given, setup)))
+        def filled(purpose: str, content: Content) -> Volume:
+            made = volume(purpose)
+            stage.contents.fill(made, content)
+            return made
+
         mode = 0o777 if setup.writable else 0o755
-        fill(output, Content(members=lambda: [directory("./", mode), directory("data", mode)]))
+        inputs = filled(
+            "input",
+            Content(
+                members=partial(_input_tree, given, setup),
+                owned=_owned(given, setup),
+                owner=_owner(stage) if setup.owned else 0,
+            ),
+        )
+        output = filled("output", Content(members=lambda: [directory("./", mode), directory("data", mode)]))
+        model = keep_model or volume("model")
         if setup.writable:
-            fill(model, Content(members=lambda: [directory("./", mode)]))
+            stage.contents.fill(model, Content(members=lambda: [directory("./", mode)]))
         mounts = [
             Mount(volume=inputs, target="/opt/ml/input", read_only=setup.read_only),
             Mount(volume=model, target="/opt/ml/model"),
             Mount(volume=output, target="/opt/ml/output"),
         ]
+        environment = config.job_environment(setup.environment)
         if setup.checkpoint:
-            checkpoints = volume("checkpoints")
-            if setup.checkpoint == "file":
-                fill(checkpoints, Content(members=lambda: [Member(path="checkpoint-1", data=b"1\n")]))
-            mounts.append(Mount(volume=checkpoints, target="/opt/ml/checkpoints"))
-        watch = stack.enter_context(watched(stage, setup, mounts, config.job_environment(setup.environment)))
-        kill = None
+            files = [Member(path="checkpoint-1", data=b"1\n")] if setup.checkpoint == "file" else []
+            mounts.append(
+                Mount(volume=filled("checkpoints", Content(members=lambda: files)), target=config.CHECKPOINTS)
+            )
+        if setup.warm_cache:
+            mounts.append(Mount(volume=filled("cache", Content(members=_cache_tree)), target=config.CACHE))
+            environment[config.CACHE_VARIABLE] = config.CACHE
+        watch = stack.enter_context(watched(stage, setup, mounts, environment))
+        kill, stop = None, None
         if watch.start():
-            if setup.kill_child:
-                kill = _kill_child(watch)
-            _wait(watch, model, probe_port=probe_port)
+            if setup.midway == "stop":
+                stop = midrun.stop(watch)
+            elif setup.midway:
+                kill = midrun.kill_child(watch)
+            if stop is None:
+                _wait(watch, model, probe_port=probe_port)
             at_end(watch.container)
         life = watch.life()
         trees = {} if watch.start_error else {"model": model, "output": output}
-        return watch.keep(replace(life, kill=kill, result=_result(stage, life, trees)))
+        written = watch.container.written(WRITTEN) if life.trained else None
+        life = replace(life, kill=kill, stop=stop, written=written, result=_result(watch, life, trees))
+        return watch.keep(life)
 
 
 def _input_tree(given: Given, setup: Setup) -> Iterator[Member]:
     content_types = {
         name: given.channels[name].content_type if setup.content_types else None for name in setup.channels
     }
+    if setup.other_channel:
+        content_types[OTHER] = None
     yield from config.config_files(
         setup.hyperparameters,
         content_types,
         with_resources=setup.resource_config,
+        undocumented_keys=setup.undocumented_keys,
+        further={
+            **(config.FEATURE_FILES if setup.feature_files else {}),
+            **(config.PLATFORM_FILES if setup.platform_files else {}),
+        },
         wrong_names_too=setup.wrong_case,
     )
     yield directory("data")
@@ -92,6 +123,28 @@ def _input_tree(given: Given, setup: Setup) -> Iterator[Member]:
         yield directory(f"data/{name}")
         for member in folder(given.channels[name].path, f"data/{name}"):
             yield _spoilt(member, setup.data)
+    if setup.other_channel:
+        yield directory(f"data/{OTHER}")
+        yield Member(path=f"data/{OTHER}/part-0", data=b"0\n")
+
+
+def _cache_tree() -> Iterator[Member]:
+    """What earlier jobs of a warm pool may have left."""
+    yield directory("old-job")
+    yield Member(path="old-job/data.arrow", data=random.Random("cache").randbytes(4096))
+    yield Member(path="old-job/.lock")
+    yield Member(path="index.json", data=b'{"half": "writ')
+
+
+def _owner(stage: Stage) -> int:
+    """The number of the image's own user."""
+    described = stage.engine.inspect(stage.image).get("Config")
+    user = str((described if isinstance(described, dict) else {}).get("User") or "").partition(":")[0]
+    if user.isdigit():
+        return int(user)
+    accounts = (stage.engine.files(stage.image).read("/etc/passwd") or b"").decode("utf-8", "replace")
+    fields = next((line.split(":") for line in accounts.splitlines() if line.startswith(f"{user}:")), [])
+    return int(fields[2]) if len(fields) > 2 and fields[2].isdigit() else 0
 
 
 def _owned(given: Given, setup: Setup) -> dict[str, Path]:
@@ -112,7 +165,7 @@ def _spoilt(member: Member, how: str) -> Member:
 def _wait(watch: Watch, model: Volume, *, probe_port: bool) -> None:
     """Until the program ends, hangs on with its work done, turns out to be a server, or our patience is over."""
     limits = watch.stage.limits
-    patience = PATIENCE_AFTER_KILL if watch.setup.kill_child else limits.train
+    patience = PATIENCE_AFTER_KILL if watch.setup.midway else watch.setup.patience or limits.train
     saved: frozenset[tuple[str, int, float]] = frozenset()
     idle = _Idleness(watch, min(limits.idle, limits.train))
     for _ in watch.wait(time.monotonic() + min(patience, limits.train), "the training to end"):
@@ -169,49 +222,12 @@ def _serves(watch: Watch) -> bool:
     return True
 
 
-def _kill_child(watch: Watch) -> Kill | None:
-    """Kill the biggest descendant of the first process: once the tree stands still, or midway through the work."""
-    inside = watch.stage.engine.inside
-    assert inside is not None  # the planner leaves this run out otherwise
-    before: set[int] = set()
-    until = time.monotonic() + PATIENCE_FOR_CHILD
-    settled = 0
-    children: list[Process] = []
-    after = watch.setup.kill_after
-    pace = 0.1 if after is None else 0.02
-    seen = False
-    for _ in watch.wait(until + (after or 0.0), "a child process to kill", pace=pace):
-        children = [process for process in inside.processes(watch.container) if process.depth > 0]
-        pids = {process.pid for process in children}
-        seen = seen or bool(children)
-        if after is not None:
-            if children and watch.now() >= after:
-                break
-            continue
-        settled = settled + 1 if pids == before else 0
-        before = pids
-        if settled >= 8 and (children or watch.now() > PATIENCE_FOR_CHILD / 3):
-            break
-    if watch.container.exited.is_set():
-        return None if seen or after is None else Kill(at=watch.now(), victim="", depth=0)
-    if not children:
-        watch.end_by_force("no child")
-        return Kill(at=watch.now(), victim="", depth=0)
-    victim = max(children, key=lambda process: process.rss)
-    try:
-        inside.kill(watch.container, victim.pid)
-    except ProcessLookupError:
-        return None
-    watch.event(f"SIGKILL to {victim.command[:60]}")
-    return Kill(at=watch.now(), victim=victim.command, depth=victim.depth)
-
-
-def _result(stage: Stage, life: Life, trees: dict[str, Volume]) -> TrainingResult:
+def _result(watch: Watch, life: Life, trees: dict[str, Volume]) -> TrainingResult:
     files: dict[str, tuple[TreeFile, ...]] = {}
     failure = None
     for name, volume in trees.items():
         found: list[TreeFile] = []
-        for info, content in members(stage.engine.read(volume, stage.image)):
+        for info, content in members(watch.stage.engine.read(volume, watch.stage.image)):
             path = os.path.normpath(info.name)
             if path != "." and len(found) < TREE_FILES:
                 found.append(
@@ -225,18 +241,37 @@ def _result(stage: Stage, life: Life, trees: dict[str, Volume]) -> TrainingResul
                     )
                 )
             if name == "output" and path == "failure" and content is not None:
-                failure = content.read(4096).decode("utf-8", "replace")[:1024]
+                failure = content.read(FAILURE_READ)
         files[name] = tuple(found)
+    text = "" if failure is None else failure.decode("utf-8", "replace")
+    shown = None if failure is None else text[:FAILURE]
     status = "Completed" if life.trained else "Failed"
-    reason = "" if life.trained else config.failure_reason(failure, life.exit_code)
+    reason = "" if life.trained else config.failure_reason(shown, life.exit_code)
     if life.start_error:
         reason = f"ClientError: {life.start_error}"
+    elif life.ended == "stopped":
+        status, reason = "Stopped", ""
     elif life.ended not in ("itself", "killed"):
         status, reason = "Stopped", "MaxRuntimeExceeded"  # it was ended by us, as the platform would in the end
+    before_end = watch.container.before_end("/opt/ml/output/failure") if failure is not None else None
+    output = files.get("output", ())
     return TrainingResult(
         status=status,
         failure_reason=reason,
         model=files.get("model", ()),
-        output=files.get("output", ()),
-        failure=failure,
+        output=output,
+        failure=shown,
+        failure_rest=text[FAILURE:][-FAILURE:],
+        failure_utf8=_is_utf8(failure or b""),
+        failure_at=None if before_end is None else round(life.seconds - before_end, 3),
+        ran=odd.ran(file.path for file in output),
     )
+
+
+def _is_utf8(head: bytes) -> bool:
+    """Whether the head of a file is UTF-8, though its last character may be cut."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return True

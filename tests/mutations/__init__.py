@@ -17,6 +17,7 @@ from sm_contract.record import TRAINING, ImageFacts, Life, ModelFacts, Ping, Rec
 Change = Callable[[Record], Record]
 FULL_AND_BARE = ("full", "bare")
 MEANT_TO_FAIL = ("train.bad_hyperparameter", "train.bad_data", "train.missing_channel", "train.killed_child")
+FURTHER = (*MEANT_TO_FAIL, "train.odd", "train.stopped")
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ def no_training(how: Callable[[Life], Life]) -> Change:
     """Both first trainings fail: nothing further is trained, and the server has no model."""
     return then(
         trainings(how),
-        drop(*MEANT_TO_FAIL, "serve.again", "serve.empty"),
+        drop(*FURTHER, "serve.again", "serve.empty"),
         model(source="none"),
         servers(crashing("FileNotFoundError: '/opt/ml/model/model.json'")),
     )

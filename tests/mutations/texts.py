@@ -261,4 +261,108 @@ TEXTS = {
         "the listener on port 8080 was still there 30 s after SIGTERM, with the signal's default action: the first process never passed it on (serve.bare@alone)",
         "start the server with exec, so that it is the first process (exec gunicorn …), or pass it on: trap 'kill -TERM $pid' TERM",
     ),
+    "SM-TRAIN-FS-03": (
+        "with /opt/ml/input read-only `train` exited with 1 after 0.8 s (train.bare+read-only input); writable, it trains",
+        "unpack, convert and index in /tmp, never in place below /opt/ml/input",
+    ),
+    "SM-TRAIN-ENV-03": (
+        "with 100 variables `train` exited with 1 after 0.8 s (train.bare+100 variables); without them it trains",
+        "take single variables by name (os.environ), and never read the output of env or set as text: a value may hold line breaks, quotes and spaces",
+    ),
+    "SM-TRAIN-WARM-01": (
+        "with a used cache directory `train` exited with 1 after 0.8 s (train.bare+warm pool cache); without one it trains",
+        "keep what is cached under names of your own, and make it anew where it is not what it should be: the directory is shared with all earlier jobs of the warm pool",
+    ),
+    "SM-TRAIN-CFG-05": (
+        "a shell ran the hyperparameter value '$(:>/opt/ml/output/data/sm-contract-ran-0)' (train.odd)",
+        'hand values over as arguments of their own (subprocess.run([…]), exec "$@"), never as part of a command line: no shell=True, no eval',
+    ),
+    "SM-TRAIN-CFG-06": (
+        "with so many `train` exited with 134 (SIGABRT) after 1.4 s (train.odd+plain values)",
+        "assume nothing of the number and the length of names: no fixed buffer, no variable and no option of a command line for each",
+    ),
+    "SM-TRAIN-CFG-08": (
+        "with further keys in the two files `train` exited with 1 after 0.8 s (train.bare+undocumented keys); with the documented ones alone it trains",
+        "read the keys you know and ignore all others: no additionalProperties: false, no Channel(**entry)",
+    ),
+    "SM-TRAIN-CFG-09": (
+        "with the three documented keys of resourceconfig.json `train` exited with 1 after 0.8 s (train.bare); with those of real jobs it trains",
+        'read any other key with a default: config.get("instance_groups", [])',
+    ),
+    "SM-TRAIN-CFG-10": (
+        "without the config files of features `train` exited with 1 after 0.8 s (train.bare); with them it trains",
+        "look whether the file exists before it is opened, and take the feature for off if it does not",
+    ),
+    "SM-TRAIN-CFG-11": (
+        "with such files in /opt/ml/input/config `train` exited with 1 after 0.8 s (train.bare+undocumented files); without them it trains",
+        "open hyperparameters.json, inputdataconfig.json and resourceconfig.json by name, and nothing else in /opt/ml/input/config: no glob over *.json",
+    ),
+    "SM-TRAIN-DATA-10": (
+        "without any channel `train` exited with 1 after 0.8 s (train.bare); with one that it cannot know it trains",
+        "take an empty map of channels for what it is: none is required",
+    ),
+    "SM-TRAIN-USER-01": (
+        "as USER 1000 `train` exited with 1 after 0.8 s (train.bare); with folders that everybody may write to it trains",
+        "leave USER out of the Dockerfile; or start as root, chown /opt/ml/model and /opt/ml/output, and drop the rights after that",
+    ),
+    "SM-PRIV-READ-01": (
+        "as USER 1000 `train` exited with 1 after 0.8 s (train.bare+writable folders); with files of its own it works",
+        "look whether a file can be read (os.access), not whose it is: the platform's agent is root",
+    ),
+    "SM-TRAIN-NET-04": (
+        "with a way out `train` exited with 0 after 1.4 s (train.bare) and /opt/ml/model is empty; without one `train` exited with 1 after 0.8 s (train.bare+isolated)",
+        "leave the model in /opt/ml/model and upload nothing: the platform does, with rights of its own",
+    ),
+    "SM-TRAIN-FS-02": (
+        "48.0 MB of them after train.bare: /root/data/train.bin (48.0 MB)",
+        "write big temporary files to /tmp (the default of tempfile, TMPDIR=/tmp): the disk under system and home folders is small",
+    ),
+    "SM-TRAIN-OUT-02": (
+        "no plots/*.png below /opt/ml/output/data (train.full); it holds report.json; /opt/ml/model/plots/loss.png looks like it",
+        "write it to /opt/ml/output/data/plots/*.png: other folders go with the container",
+    ),
+    "SM-TRAIN-OUT-03": (
+        "/opt/ml/output/metrics.json (1200 bytes) after train.bare: it is not kept",
+        "write it to /opt/ml/output/data/metrics.json, which becomes output.tar.gz",
+    ),
+    "SM-TRAIN-OUT-04": (
+        "/opt/ml/model/weights.bin is a link to /opt/program/weights.bin, which is not in the archive (train.bare)",
+        "copy what it stands for to its place (shutil.copyfile, cp -L), and make pipes and sockets in /tmp",
+    ),
+    "SM-TRAIN-OUT-07": (
+        "without the empty folders (ready) `serve` exited with 1 after 0.4 s (serve.uncompressed)",
+        "put a small file into a folder that means something, or make the folder when it is missing",
+    ),
+    "SM-TRAIN-FAIL-04": (
+        "`train` exited with 1 after 0.8 s (train.bad_hyperparameter), and there is no /opt/ml/output/failure; /opt/ml/output holds error.txt",
+        "catch what ends the program in one place, write str(error) to /opt/ml/output/failure as UTF-8, exit with 1",
+    ),
+    "SM-TRAIN-FAIL-05": (
+        'its first 1,024 characters name no error and begin with \'{"epochs": "minus one", "layers": [64, 32], "path": "/opt/ml\'; \'ValueError: epochs\' comes after them (train.bad_hyperparameter)',
+        "write the error first (type and message), and the traceback and all else behind it",
+    ),
+    "SM-TRAIN-FAIL-06": (
+        "/opt/ml/output/failure was written 5.0 s before the last line of the log, 'uploading the profile' (train.bad_hyperparameter)",
+        "write the file as the last thing before the program ends: the platform may read it as soon as it is there",
+    ),
+    "SM-TRAIN-FAIL-07": (
+        "`train` exited with 0 after 1.4 s (train.bare) and left /opt/ml/output/failure (1200 bytes)",
+        "make the file when there is a failure to describe, and not at the start",
+    ),
+    "SM-TRAIN-STOP-01": (
+        "python3 train.py was still there 3 s after SIGTERM: the first process has no handler, and the kernel drops the signal then (train.stopped)",
+        "start the trainer with exec, so that it is the first process (exec python train.py), or pass it on: trap 'kill -TERM $pid' TERM",
+    ),
+    "SM-TRAIN-STOP-02": (
+        "python3 train.py has no handler for SIGTERM, and the kernel drops it for a first process without one; it had to be killed (train.stopped)",
+        "install a handler before the data is read (signal.signal(signal.SIGTERM, …)), and let it end the program at the next step, with what there is of the model saved",
+    ),
+    "SM-TRAIN-STOP-03": (
+        "it ended 0.1 s after SIGTERM, and /opt/ml/model holds no file (train.stopped)",
+        "save the model in the handler of SIGTERM, or leave the loop on it and save as after the last epoch",
+    ),
+    "SM-TRAIN-LOG-02": (
+        "not a line until SIGTERM at 2.0 s (train.stopped); with a terminal, where lines are not held back, 'reading 90 rows' came before that",
+        "ENV PYTHONUNBUFFERED=1 (or python -u, print(…, flush=True)); stdbuf -oL for other programs",
+    ),
 }

@@ -248,18 +248,6 @@ KEEPS = {
                 )
             ),
         ),
-        Mutation(
-            "writes to its input",
-            then(
-                only_bare_trains(
-                    failing("OSError: [Errno 30] Read-only file system: '/opt/ml/input/data/training/index'")
-                ),
-                follow_up("train.bare", changes.ISOLATED),
-                follow_up("train.bare", changes.HYPERPARAMETERS),
-                follow_up("train.bare", changes.CHECKPOINT_DIRECTORY),
-                follow_up("train.bare", changes.READ_ONLY_INPUT, failing("OSError: [Errno 30] Read-only file system")),
-            ),
-        ),
     ],
     "SM-TRAIN-RUN-06": [Mutation("ends long after the last log line", trainings(fields(seconds=58.0)))],
     "SM-TRAIN-FS-01": [

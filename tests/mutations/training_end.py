@@ -136,7 +136,7 @@ BREAKS = {
 
 KEEPS = {
     "SM-TRAIN-DATA-03": [
-        Mutation("another code and a failure file", life("train.missing_channel", failing("no data", code=7))),
+        Mutation("another code", life("train.missing_channel", fields(exit_code=7))),
         Mutation("no log", life("train.missing_channel", fields(log=()))),
     ],
     "SM-TRAIN-DATA-04": [Mutation("two of them", candidate(optional_channels=("validation", "test")))],

@@ -1,0 +1,114 @@
+"""The trainings that follow two good ones: spoilt, odd, disturbed in mid-run, and without what is baked in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from sm_contract import changes
+from sm_contract.candidate import Given
+from sm_contract.record import ImageFacts, Life
+from sm_contract.scenarios.life import LEAVES
+from sm_contract.scenarios.odd import odd_hyperparameters
+from sm_contract.scenarios.setup import Setup, train_bare, train_full, train_provided, vary
+
+CODE = "/opt/ml/code"  # a convention of the toolkits that survives in practice
+ODD = 30.0  # seconds that odd hyperparameters may cost, beside five times what a training needs
+CRASHES = range(128, 160)  # exit codes of signals
+
+
+@dataclass(frozen=True, kw_only=True)
+class Further:
+    """What these trainings are made from; ``firsts`` are the first two, of which one at least went well."""
+
+    given: Given
+    image: ImageFacts
+    firsts: Mapping[str, Life]
+    one: Callable[[Setup], Life]  # live it, and record it
+    sure: Callable[[Setup, Life | None], Life]  # and again alone, where only its lateness tells it from its base
+
+    def wanted(self, runs: frozenset[str], *, inside: bool) -> list[Callable[[], None]]:
+        """Those that the runs ask for, each to be called once; some only make sense where processes can be seen."""
+        able: list[tuple[str, bool, Callable[[], None]]] = [
+            ("train.bad_hyperparameter", bool(self.given.bad_hyperparameters), self._bad_hyperparameter),
+            ("train.bad_data", True, self._bad_data),
+            ("train.missing_channel", bool(self._required()), self._missing_channel),
+            ("train.killed_child", inside, self._killed_child),
+            ("train.odd", True, self._odd),
+            ("train.stopped", True, self._stopped),
+        ]
+        found = [run for name, there, run in able if there and name in runs]
+        return [*found, *([self._hidden] if hidden_folders(self.image) else [])]
+
+    def _ground(self, name: str) -> Setup:
+        """A set-up that is known to go well, as far as one is: what the owner declares, else everything there is."""
+        if self.firsts["train.bare"].good:
+            return train_provided(self.given, name)
+        return replace(train_full(self.given), name=name, conditions=())
+
+    def _bad_hyperparameter(self) -> None:
+        setup = self._ground("train.bad_hyperparameter")
+        values = {**self.given.hyperparameters, **self.given.bad_hyperparameters}
+        setup = replace(setup, hyperparameters=dict(values))
+        if self.one(setup).exit_code == 0:
+            self.one(vary(setup, changes.WRONG_CASE, self.given))
+
+    def _bad_data(self) -> None:
+        self.one(replace(self._ground("train.bad_data"), data="random"))
+
+    def _missing_channel(self) -> None:
+        setup = self._ground("train.missing_channel")
+        first = self._required()[0]
+        self.one(replace(setup, channels=tuple(name for name in setup.channels if name != first)))
+
+    def _killed_child(self) -> None:
+        setup = replace(self._ground("train.killed_child"), data="pipes", midway="kill")
+        if self.sure(setup, None).kill is None:  # it would not wait for pipes to be filled
+            self.sure(replace(vary(setup, changes.GOOD_DATA, self.given), after=self._usual() / 2), None)
+
+    def _odd(self) -> None:
+        """All oddities at once; if that does not end cleanly, the values and the names by themselves."""
+        odd: dict[str, object] = dict(odd_hyperparameters(self.given.hyperparameters))
+        setup = replace(self._ground("train.odd"), hyperparameters=odd, patience=ODD + 5 * self._usual())
+        life = self.one(setup)
+        silent = not life.log_text().strip() and not (life.result and life.result.failure)
+        if life.ended != "itself" or life.exit_code in CRASHES or (life.exit_code and silent):
+            for change in (changes.FEW_KEYS, changes.PLAIN_VALUES):
+                self.one(vary(setup, change, self.given))
+
+    def _stopped(self) -> None:
+        """Stopped while it waits for pipes to be filled, or at work for longer than usual where the owner says how.
+
+        Once more at work where pipes did not show how it stops, and with a terminal where it was silent.
+        """
+        setup = replace(self._ground("train.stopped"), midway="stop")
+        if self.given.long_hyperparameters:
+            values = {**self.given.hyperparameters, **self.given.long_hyperparameters}
+            setup = replace(setup, hyperparameters=dict(values), after=self._usual() + 1)
+        else:
+            setup = replace(setup, data="pipes")
+        life = self.one(setup)
+        stop = life.stop
+        if setup.data == "pipes" and (stop is None or (stop.killed and not stop.deaf)):
+            self.one(replace(vary(setup, changes.GOOD_DATA, self.given), after=self._usual() / 2))
+        if stop is not None and not any(line.at < stop.at for line in life.log):
+            self.one(vary(setup, changes.TERMINAL, self.given))
+
+    def _hidden(self) -> None:
+        bare = self.firsts["train.bare"]
+        setup = train_bare(self.given) if bare.good else train_full(self.given)
+        hiding = vary(setup, changes.HIDDEN, self.given, hidden_folders(self.image))
+        self.sure(hiding, bare if bare.good else self.firsts["train.full"])
+
+    def _required(self) -> list[str]:
+        return [name for name, channel in self.given.channels.items() if channel.required]
+
+    def _usual(self) -> float:
+        """How long a training takes."""
+        return max(life.seconds for life in self.firsts.values())
+
+
+def hidden_folders(image: ImageFacts) -> tuple[str, ...]:
+    """The folders directly below /opt/ml that hold files and are neither mounted anyway nor the toolkits' own."""
+    tops = {"/".join(file.path.split("/")[:4]) for file in image.baked if file.path.count("/") > 3}
+    return tuple(sorted(top for top in tops if top not in (*LEAVES, CODE)))

@@ -1,0 +1,126 @@
+"""What is done to a training in mid-run: its biggest child is killed, or all of it is stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from sm_contract.engine.protocol import Process
+from sm_contract.record import Kill, Stop, Survivor
+from sm_contract.scenarios.life import Watch
+
+PATIENCE_FOR_CHILD = 10.0  # seconds for a child to appear
+PATIENCE_TO_SETTLE = 60.0  # for a training that waits for its data to stand still
+STILL = 8  # looks at a tenth of a second
+DEAF = 3.0  # seconds for something to happen though the first process has no handler
+HELD = 20.0  # on pipes nobody waits longer: what is held by them cannot end, however well it was told
+NAMED = 5
+
+
+def kill_child(watch: Watch) -> Kill | None:
+    """Kill the biggest descendant of the first process: once the tree stands still, or midway through the work."""
+    inside = watch.stage.engine.inside
+    assert inside is not None  # the planner leaves this run out otherwise
+    before: set[int] = set()
+    until = time.monotonic() + PATIENCE_FOR_CHILD
+    settled = 0
+    children: list[Process] = []
+    after = watch.setup.after
+    pace = 0.1 if after is None else 0.02
+    seen = False
+    for _ in watch.wait(until + (after or 0.0), "a child process to kill", pace=pace):
+        children = [process for process in inside.processes(watch.container) if process.depth > 0]
+        pids = {process.pid for process in children}
+        seen = seen or bool(children)
+        if after is not None:
+            if children and watch.now() >= after:
+                break
+            continue
+        settled = settled + 1 if pids == before else 0
+        before = pids
+        if settled >= STILL and (children or watch.now() > PATIENCE_FOR_CHILD / 3):
+            break
+    if watch.container.exited.is_set():
+        return None if seen or after is None else Kill(at=watch.now(), victim="", depth=0)
+    if not children:
+        watch.end_by_force("no child")
+        return Kill(at=watch.now(), victim="", depth=0)
+    victim = max(children, key=lambda process: process.rss)
+    try:
+        inside.kill(watch.container, victim.pid)
+    except ProcessLookupError:
+        return None
+    watch.event(f"SIGKILL to {victim.command[:60]}")
+    return Kill(at=watch.now(), victim=victim.command, depth=victim.depth)
+
+
+def stop(watch: Watch) -> Stop | None:
+    """SIGTERM in mid-run, a wait, SIGKILL. None if the training ended before it was told."""
+    if not _midway(watch):
+        return None
+    container, limit = watch.container, watch.stage.limits.train_stop
+    before = {process.pid: process for process in _processes(watch)}
+    at, begin = watch.now(), time.monotonic()
+    watch.event("SIGTERM")
+    container.signal("SIGTERM")
+    on_pipes = watch.setup.data == "pipes"
+    for _ in watch.wait(begin + (min(limit, HELD) if on_pipes else limit), "the training to end after SIGTERM"):
+        waited = time.monotonic() - begin
+        if on_pipes and waited > DEAF and _deaf(_processes(watch)):
+            break
+    seconds = time.monotonic() - begin
+    killed = not container.exited.is_set()
+    survivors = None
+    if killed:
+        if watch.stage.engine.inside is not None:
+            survivors = tuple(_survivor(one, before.get(one.pid)) for one in _by_weight(_processes(watch)))[:NAMED]
+        watch.event("SIGKILL")
+        container.signal("SIGKILL")
+        container.exited.wait(10)
+    watch.ended = "stopped"
+    watch.event(f"exit {container.exit_code()}")
+    return Stop(at=at, seconds=round(seconds, 4), limit=limit, killed=killed, survivors=survivors)
+
+
+def _midway(watch: Watch) -> bool:
+    """Wait until the training is in its middle; False if it ended before."""
+    after = watch.setup.after
+    if after is not None:
+        for _ in watch.wait(watch.began + after, "the middle of the training", pace=0.02):
+            pass
+        return not watch.container.exited.is_set()
+    still, before = 0, (frozenset[int](), 0.0)
+    for _ in watch.wait(time.monotonic() + PATIENCE_TO_SETTLE, "a training that waits for its data", pace=0.1):
+        pids, used = frozenset(one.pid for one in _processes(watch)), watch.container.cpu_seconds() or 0.0
+        still = still + 1 if pids == before[0] and used - before[1] < 0.01 else 0
+        before = (pids, used)
+        if still >= STILL:
+            return not watch.container.exited.is_set()
+    return not watch.container.exited.is_set()
+
+
+def _processes(watch: Watch) -> tuple[Process, ...]:
+    inside = watch.stage.engine.inside
+    return inside.processes(watch.container) if inside is not None else ()
+
+
+def _deaf(processes: Iterable[Process]) -> bool:
+    """Whether the first process has no handler: the kernel drops the signal then."""
+    return any(one.depth == 0 and not one.catches_sigterm for one in processes)
+
+
+def _by_weight(processes: Iterable[Process]) -> list[Process]:
+    """The training itself first: the biggest, but the first process where it does not only wait for the others."""
+    found = sorted(processes, key=lambda one: one.rss, reverse=True)
+    biggest = found[0].rss if found else 0
+    return sorted(found, key=lambda one: one.depth > 0 or one.waits_for_child or one.rss < biggest / 2)
+
+
+def _survivor(process: Process, before: Process | None) -> Survivor:
+    return Survivor(
+        command=process.command,
+        depth=process.depth,
+        caught_at_first=before is not None and before.catches_sigterm,
+        catches=process.catches_sigterm,
+        ignores=process.ignores_sigterm,
+    )
