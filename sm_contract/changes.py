@@ -38,5 +38,6 @@ WRITABLE = "writable folders"  # the job's folders belong to everybody, not to r
 UNMOUNTED = "unmounted"  # nothing mounted over what the image holds below /opt/ml
 TRAINED_CONTAINER = "trained container"  # served from the container that trained, not from a fresh one
 OWN_COMMAND = "own command"  # the image's own CMD instead of the word
+NO_HEALTHCHECK = "no HEALTHCHECK"  # the image's own is not run
 GOOD_DATA = "good data"  # of the run in which a child is killed: the owner's files in place of pipes
 HIDDEN = "hidden folders"  # an empty volume over each other folder the image holds below /opt/ml

@@ -60,6 +60,8 @@ def configuration(
     }
     if spec.command is not None:
         config["Cmd"] = list(spec.command)
+    if not spec.healthcheck:
+        config["Healthcheck"] = {"Test": ["NONE"]}
     if spec.hostname:
         config["Hostname"] = spec.hostname
     if spec.network.kind != "none":

@@ -88,7 +88,7 @@ def serving_follow_ups(  # noqa: PLR0911  # a decision list reads best as one
     if bare.start_error:
         return _of_the_image(image)
     if full.ready_at is not None and bare.ready_at is not None and full.ended == bare.ended == "itself":
-        return []  # it was healthy and went away, as it is
+        return _healthcheck(image)  # it was healthy and went away, as it is
     if bare.ended != "itself":  # it hangs, or is healthy and fails when it is invoked
         return [] if told(bare) else [*_of_the_image(image), *trained]
     reliefs = [
@@ -105,8 +105,12 @@ def serving_follow_ups(  # noqa: PLR0911  # a decision list reads best as one
     return [*_of_the_image(image), *_sorted(reliefs, bare, sure)]
 
 
+def _healthcheck(image: ImageFacts) -> list[str]:
+    return [] if image.healthcheck is None else [changes.NO_HEALTHCHECK]
+
+
 def _of_the_image(image: ImageFacts) -> list[str]:
-    found = []
+    found = _healthcheck(image)
     if image.cmd and image.cmd not in (("train",), ("serve",)):
         found.append(changes.OWN_COMMAND)
     if any(file.path.startswith(tuple(f"{leaf}/" for leaf in LEAVES)) for file in image.baked):

@@ -199,7 +199,8 @@ class Plan:
             if change == changes.TRAINED_CONTAINER:
                 follow_up = self._served_where_trained(stage, one, bare)
             else:
-                follow_up = one(replace(vary(bare, change, self.given), thorough=False))
+                lasting = change == changes.NO_HEALTHCHECK  # it has to outlive what ended the other
+                follow_up = one(replace(vary(bare, change, self.given), thorough=lasting))
             if follow_up is not None and follow_up.good != bare_life.good:
                 if change == changes.ISOLATED:
                     one(replace(vary(bare, changes.NO_NETWORK, self.given), thorough=False))
