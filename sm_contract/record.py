@@ -7,6 +7,7 @@ A life's name is its run ("train.full"), for a follow-up the run it varies and w
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 TRAINING = "training"
@@ -277,6 +278,12 @@ class Life:
     listeners: tuple[Listener, ...] | None = None  # at the end of the start window if not ready, else once ready
     first_bytes: str = ""  # of a raw HTTP/1.1 request's answer on port 8080, control characters shown
     stop: Stop | None = None
+
+    @property
+    def never_executed(self) -> bool:
+        """The kernel refused to execute the program: the engine says so, or the log in the engine's words."""
+        refused = re.compile(r"exec format error|exec user process caused|^exec [^:]+: ", re.IGNORECASE)
+        return bool(self.start_error) or any(refused.search(line.text) for line in self.log)
 
     @property
     def trained(self) -> bool:

@@ -40,7 +40,7 @@ from sm_contract.record import INFERENCE, TRAINING, WORD, Life, Record
 from sm_contract.verdict import Blocked, NotTestable
 from sm_contract.views import RoleView, Serving, Training, raise_limits
 
-STARTS = ("SM-IMAGE-OS-01", "SM-IMAGE-ARCH-01")  # nothing can be started while these are broken
+STARTS = ("SM-IMAGE-OS-01", "SM-IMAGE-ARCH-01", "SM-IMAGE-LAYERS-01")  # nothing can be started while these are broken
 
 _MENDED = {  # what the platform never grants, and what mends a run when it is granted
     changes.TERMINAL: "SM-PRIV-TERMINAL-01",
@@ -246,14 +246,14 @@ def _image_cause(view: RoleView, life: Life) -> str:  # noqa: PLR0911  # a decis
     program = image.programs.get(WORD[view.role])
     if user_fault(image):
         return "SM-IMAGE-USER-02"
+    if program is not None and line_fault(program):
+        return "SM-INFER-RUN-10"
     if not start_failed(life):
         return ""
     if workdir_fault(image):
         return "SM-IMAGE-WORKDIR-01"
     if program is not None and script_fault(program):
         return "SM-IMAGE-SCRIPT-01"
-    if program is not None and line_fault(program):
-        return "SM-INFER-RUN-10"
     if program is not None and capability_fault(program):
         return "SM-PRIV-FILECAP-01"
     if program is not None and machine_fault(program, view.candidate.architecture):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from sm_contract.record import ImageFacts
 
+LONGEST = 255  # characters of a reference
 NAMELESS = "it carries no name: it was given by its id, or as a file without a tag"
 
 
@@ -24,6 +25,11 @@ def names(image: ImageFacts) -> tuple[str, ...]:
         return image.tags
     bare = image.reference.removeprefix("sha256:")
     return () if len(bare) >= 4 and image.id.removeprefix("sha256:").startswith(bare) else (image.reference,)
+
+
+def too_long_or_spaced(name: str) -> bool:
+    """Whether a name is none that the platform takes, whatever its parts are."""
+    return len(name) > LONGEST or any(character.isspace() for character in name)
 
 
 def parsed(image: ImageFacts) -> list[Name]:

@@ -21,7 +21,7 @@ from sm_contract.contract.programs import (
     workdir_fault,
 )
 from sm_contract.contract.reading import USAGE, ending, first_line, found, says, telling, word
-from sm_contract.contract.references import NAMELESS, names
+from sm_contract.contract.references import LONGEST, NAMELESS, names, too_long_or_spaced
 from sm_contract.record import Life, Record
 from sm_contract.requirements import requirement
 from sm_contract.verdict import Blocked, NotApplicable, NotTestable, Violation
@@ -149,12 +149,11 @@ def test_reference(record: Record) -> None:
     if not named:
         raise NotApplicable(NAMELESS)
     for name in named:
-        spaces = any(character.isspace() for character in name)
-        if len(name) > 255 or spaces:
+        if too_long_or_spaced(name):
             raise Violation(
-                expected="an image reference of at most 255 characters without white space",
+                expected=f"an image reference of at most {LONGEST} characters without white space",
                 observed=f"{name[:60]}… has {len(name)} characters"
-                if not spaces
+                if len(name) > LONGEST
                 else f"{name!r} has white space in it",
                 fix="push it under a shorter repository path or tag",
                 evidence=[name],

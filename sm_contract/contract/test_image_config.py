@@ -30,7 +30,7 @@ def test_entrypoint_is_in_exec_form(record: Record) -> None:
             raise Violation(
                 expected="ENTRYPOINT in exec form, a JSON list: the program is the first process and gets SIGTERM",
                 observed=f"ENTRYPOINT is a line for {image.entrypoint[0]}: {line!r}; "
-                "the shell is the first process, and drops the word `train` or `serve`",
+                "the shell is the first process, and takes the word `train` or `serve` for itself",
                 fix='write it as a list, ENTRYPOINT ["/opt/program/start"], and let a script end with exec … "$@"',
                 evidence=[f"image config: ENTRYPOINT {list(image.entrypoint)}"],
             )
@@ -114,7 +114,7 @@ def test_exposed_ports(record: Record) -> None:
         if others:
             raise Violation(
                 expected="EXPOSE 8080, or none: nothing but port 8080 is ever asked",
-                observed=f"EXPOSE {' '.join(image.exposed)}",
+                observed=f"EXPOSE names {', '.join(image.exposed)}",
                 fix=f"take EXPOSE {' '.join(others)} out; it does nothing",
                 evidence=[f"image config: EXPOSE {list(image.exposed)}"],
             )
@@ -163,7 +163,7 @@ def test_sagemaker_labels(record: Record) -> None:
             if label in _CAPABILITIES and value not in ("true", "false"):
                 raise Violation(
                     expected=f"LABEL {label}=true, in lower case",
-                    observed=f"its value is {value!r}",
+                    observed=f"LABEL {label} is {value!r}",
                     fix=f"write LABEL {label}=true",
                     evidence=[f"image config: LABEL {label}={value}"],
                 )

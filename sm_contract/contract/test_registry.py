@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from sm_contract.contract.programs import images
-from sm_contract.contract.references import NAMELESS, Name, parsed
+from sm_contract.contract.references import NAMELESS, Name, parsed, too_long_or_spaced
 from sm_contract.record import ImageFacts, ManifestFact, Record
 from sm_contract.requirements import requirement
 from sm_contract.verdict import Blocked, NotApplicable, NotTestable, Violation
@@ -63,7 +63,7 @@ def test_size_of_each_layer(record: Record) -> None:
             if layer.size > LAYER_MIB * MIB:
                 raise Violation(
                     expected=f"layers of at most {LAYER_MIB:,} MiB, which is what ECR takes",
-                    observed=f"layer {number} of {len(layers or ())} has {layer.size / MIB:,.0f} MiB",
+                    observed=f"layer {number} of {image.reference} has {layer.size / MIB:,.0f} MiB",
                     fix="split the COPY or RUN that makes it, or give big files as a model or a channel",
                     evidence=[layer],
                 )
@@ -124,13 +124,13 @@ def test_manifest_is_not_of_schema_1(record: Record) -> None:
 @requirement("SM-IMAGE-MANIFEST-04")
 def test_length_of_the_manifest(record: Record) -> None:
     """The manifest has at most 4,194,304 characters."""
-    for _, manifest in _manifests(record):
+    for image, manifest in _manifests(record):
         if not manifest.characters:
             raise NotTestable(_PUSH)
         if manifest.characters > MANIFEST_CHARACTERS:
             raise Violation(
                 expected=f"a manifest of at most {MANIFEST_CHARACTERS:,} characters, which is what ECR takes",
-                observed=f"it has {manifest.characters:,}",
+                observed=f"the manifest of {image.reference} has {manifest.characters:,} characters",
                 fix="drop annotations from the build (--annotation), and layers if there are very many",
                 evidence=[f"manifest of {manifest.characters:,} characters"],
             )
@@ -153,11 +153,12 @@ def test_layers_are_not_zstd(record: Record) -> None:
             )
 
 
-@requirement("SM-IMAGE-REFERENCE-01")
+@requirement("SM-IMAGE-REFERENCE-01", hidden_by=["SM-IMAGE-REFERENCE-03"])
 def test_repository_name(record: Record) -> None:
     """The name of the repository is one that ECR takes."""
     for name in _names(record):
         if name.repository and not (2 <= len(name.repository) <= 256 and _REPOSITORY.fullmatch(name.repository)):
+            _unless_hidden(name)
             raise Violation(
                 expected="a repository of 2 to 256 characters: lower-case letters, digits, and . _ - / between them",
                 observed=f"the repository of {name.text} is {name.repository!r} ({len(name.repository)} characters)",
@@ -166,11 +167,12 @@ def test_repository_name(record: Record) -> None:
             )
 
 
-@requirement("SM-IMAGE-REFERENCE-02")
+@requirement("SM-IMAGE-REFERENCE-02", hidden_by=["SM-IMAGE-REFERENCE-03"])
 def test_tag(record: Record) -> None:
     """The tag is one that a registry takes."""
     for name in _names(record):
         if name.tag and not _TAG.fullmatch(name.tag):
+            _unless_hidden(name)
             raise Violation(
                 expected="a tag of at most 128 letters, digits, _ . and -, which does not begin with . or -",
                 observed=f"the tag of {name.text} is {name.tag!r} ({len(name.tag)} characters)",
@@ -197,6 +199,11 @@ def _names(record: Record) -> list[Name]:
     if not found:
         raise NotApplicable(NAMELESS)
     return found
+
+
+def _unless_hidden(name: Name) -> None:
+    if too_long_or_spaced(name.text):
+        raise Blocked("SM-IMAGE-REFERENCE-03")
 
 
 def _manifests(record: Record) -> list[tuple[ImageFacts, ManifestFact]]:
