@@ -28,6 +28,7 @@ class Given:
     features: tuple[str, ...] = ()
     architecture: str = "amd64"
     concurrency: int = 1
+    max_image_size: int | None = None
     hyperparameters: dict[str, str] = field(default_factory=dict)
     bad_hyperparameters: dict[str, str] = field(default_factory=dict)
     long_hyperparameters: dict[str, str] = field(default_factory=dict)
@@ -48,6 +49,7 @@ class Given:
             features=self.features,
             architecture=self.architecture,
             concurrency=self.concurrency,
+            max_image_size=self.max_image_size,
             hyperparameters=self.hyperparameters,
             bad_hyperparameters=self.bad_hyperparameters,
             long_hyperparameters=self.long_hyperparameters,
@@ -80,6 +82,7 @@ def given(declaration: Declaration | None) -> Given:
         features=declaration.features,
         architecture=declaration.architecture,
         concurrency=declaration.concurrency,
+        max_image_size=declaration.max_image_size,
         hyperparameters=dict(training.hyperparameters) if training else {},
         bad_hyperparameters=dict(training.bad_hyperparameters) if training else {},
         long_hyperparameters=dict(training.long_hyperparameters) if training else {},

@@ -45,6 +45,7 @@ OWNED = "input of its own"  # the input files belong to the image's user, not to
 UNMOUNTED = "unmounted"  # nothing mounted over what the image holds below /opt/ml
 TRAINED_CONTAINER = "trained container"  # served from the container that trained, not from a fresh one
 OWN_COMMAND = "own command"  # the image's own CMD instead of the word
+NO_HEALTHCHECK = "no HEALTHCHECK"  # the image's own is not run
 GOOD_DATA = "good data"  # of a run that is disturbed midway: the owner's files in place of pipes
 PLAIN_VALUES = "plain values"  # of the odd run: as many long keys, each with "1"
 FEW_KEYS = "short keys"  # of the odd run: the same values under few short keys

@@ -81,6 +81,7 @@ class Declaration:
     features: tuple[str, ...] = ()
     architecture: str = "amd64"
     concurrency: int = 1
+    max_image_size: int | None = None  # bytes
     training: Training | None = None
     inference: Inference | None = None
     waivers: tuple[Waiver, ...] = ()
@@ -144,6 +145,7 @@ class _Reader:
             features=tuple(table.get("features", ())),
             architecture=table.get("architecture", "amd64"),
             concurrency=table.get("concurrency", 1),
+            max_image_size=_size(table["max_image_size"]) if "max_image_size" in table else None,
             training=self._training(training) if training is not None else None,
             inference=self._inference(inference) if inference is not None else None,
             waivers=tuple(self._waivers(table.get("waivers", []))),
@@ -238,6 +240,12 @@ class _Reader:
     def _raise(self) -> None:
         if self._problems:
             raise DeclarationError(*(text for _, text in sorted(self._problems)))
+
+
+def _size(text: str) -> int:
+    """The bytes of a size that fits the schema: ``500 MB``, ``2 GiB``."""
+    number, prefix = re.fullmatch(r"([0-9.]+) ?([kKMGT]?i?)B", text).groups()  # type: ignore[union-attr]  # it fits
+    return int(float(number) * (1024 if prefix.endswith("i") else 1000) ** " KMGT".index(prefix[:1].upper() or " "))
 
 
 def _key(path: Sequence[str | int]) -> str:

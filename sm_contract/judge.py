@@ -147,7 +147,7 @@ class Judge:
         """The broken requirement at the root of what this one rests on; "" if all of that holds."""
         for id in requirement.rests_on:
             below = self.judgement(id)
-            if below.verdict.broken or below.blocked_by:
+            if (below.verdict.broken and not below.near) or below.blocked_by:
                 return below.blocked_by or id
         return ""
 
@@ -178,7 +178,9 @@ class Judge:
             return self._said(requirement, Verdict.NOT_TESTABLE, text, violation.evidence)
         level = requirement.entry.level_in(self._profile)
         verdict = Verdict.NOTED if level == "MAY" else Verdict.WARNED
-        if requirement.entry.fails(self._profile):
+        if violation.near:
+            verdict = Verdict.WARNED
+        elif requirement.entry.fails(self._profile):
             verdict = Verdict.FAILED
         judgement = replace(
             self._said(requirement, verdict, "", violation.evidence),
@@ -186,6 +188,7 @@ class Judge:
             observed=violation.observed,
             because=violation.because,
             fix=violation.fix,
+            near=violation.near,
         )
         waiver = self._waivers.get(requirement.id)
         if waiver is None or waiver.expires < self._today:

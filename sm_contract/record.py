@@ -7,6 +7,7 @@ A life's name is its run ("train.full"), for a follow-up the run it varies and w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -30,6 +31,7 @@ class FileFact:
     uid: int = 0
     gid: int = 0
     size: int = 0
+    capabilities: tuple[str, ...] = ()  # its file capabilities, where they are effective: all granted, or no start
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,50 @@ class Program:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Healthcheck:
+    """HEALTHCHECK, with the engine's defaults filled in."""
+
+    command: tuple[str, ...]
+    interval: float = 30.0  # seconds
+    retries: int = 3
+    start_period: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerFact:
+    """A layer as a manifest describes it: as it is pushed."""
+
+    media_type: str
+    size: int  # bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class ManifestFact:
+    """The manifest of the image as it would be pushed, and the index that its name leads to, if it does to one."""
+
+    media_type: str  # "": not seen
+    schema: int = 2  # schemaVersion
+    characters: int = 0  # of its JSON; 0: not seen
+    layers: tuple[LayerFact, ...] | None = None  # None: not seen
+    index: str = ""  # media type of the index; "": the name leads to the manifest itself
+    images: int = 1  # in the index; 0: not seen
+    attestations: int | None = 0  # beside the image, in the index or in the table of a layout; None: not seen
+
+
+@dataclass(frozen=True, kw_only=True)
+class GpuFacts:
+    """What speaks of CUDA in an image; there is none of these for an image where nothing does."""
+
+    signs: tuple[str, ...]
+    drivers: tuple[str, ...] = ()  # files of the NVIDIA driver
+    runtimes: tuple[str, ...] = ()  # libcudart, the framework's own copies too
+    compat: tuple[str, ...] = ()  # folders with the libraries of CUDA forward compatibility
+    always: tuple[str, ...] = ()  # settings that put such a folder on the loader's path on every host
+    on_condition: str = ""  # a text of the entry point that speaks of such a folder
+    entry_texts: int = 0  # of the entry point, that could be looked into
+
+
+@dataclass(frozen=True, kw_only=True)
 class ImageFacts:
     """What the image says of itself, read from the image and never from the request."""
 
@@ -65,6 +111,7 @@ class ImageFacts:
     variant: str = ""
     size: int = 0  # bytes
     user: str = ""
+    user_id: int | None = 0  # what `user` stands for; None: the image does not say
     entrypoint: tuple[str, ...] = ()
     cmd: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
@@ -73,12 +120,16 @@ class ImageFacts:
     labels: dict[str, str] = field(default_factory=dict)
     stop_signal: str = ""
     exposed: tuple[str, ...] = ()
+    healthcheck: Healthcheck | None = None
     layers: int = 0
+    biggest_layer: int = 0  # bytes, unpacked; 0: not known
+    manifest: ManifestFact | None = None  # None: the source keeps none
     workdir_file: FileFact | None = None
     passwd: tuple[str, ...] | None = None  # user names and numeric ids; None: no /etc/passwd
     groups: tuple[str, ...] | None = None
     programs: dict[str, Program] = field(default_factory=dict)  # by word
     baked: tuple[FileFact, ...] = ()  # regular files anywhere below /opt/ml (at most 1,000)
+    gpu: GpuFacts | None = None
     unreadable: str = ""  # why the file system could not be read, if so
 
 
@@ -289,6 +340,12 @@ class Life:
     stop: Stop | None = None
 
     @property
+    def never_executed(self) -> bool:
+        """The kernel refused to execute the program: the engine says so, or the log in the engine's words."""
+        refused = re.compile(r"exec format error|exec user process caused|^exec [^:]+: ", re.IGNORECASE)
+        return bool(self.start_error) or any(refused.search(line.text) for line in self.log)
+
+    @property
     def trained(self) -> bool:
         """The container ended by itself with 0."""
         return self.ended == "itself" and self.exit_code == 0
@@ -375,6 +432,7 @@ class Candidate:
     features: tuple[str, ...] = ()
     architecture: str = "amd64"
     concurrency: int = 1
+    max_image_size: int | None = None  # bytes
     hyperparameters: dict[str, str] = field(default_factory=dict)
     bad_hyperparameters: dict[str, str] = field(default_factory=dict)
     long_hyperparameters: dict[str, str] = field(default_factory=dict)

@@ -266,11 +266,13 @@ class Run:
 
     def _examine(self, subject: Subject, missing: EngineMissing | None) -> tuple[Examined, Examined]:
         """The image that trains and the one that serves; mostly one."""
-        architecture = self._given.architecture
-        inference = examine(subject.image, self.engine, architecture, missing=missing)
-        if subject.training_image is None:
-            return inference, inference
-        return examine(subject.training_image, self.engine, architecture, missing=missing), inference
+
+        def look(reference: str) -> Examined:
+            data = self._given
+            return examine(reference, self.engine, data.architecture, gpu="gpu" in data.features, missing=missing)
+
+        inference = look(subject.image)
+        return (look(subject.training_image) if subject.training_image else inference), inference
 
     def _stage(self, subject: Subject, examined: Examined) -> Stage:
         assert self.engine is not None
@@ -320,8 +322,8 @@ class Run:
             return f"needs a container engine: {self._missing}"
         for examined in (training, inference):
             facts = examined.facts
-            if not examined.fits:
-                return f"is not started: it is built for {facts.os}/{facts.architecture}"
+            if examined.unfit:
+                return examined.unfit
             if facts.os != self.engine.facts.os:
                 return f"needs an engine for {facts.os} containers"
             foreign = facts.architecture != self.engine.facts.architecture

@@ -44,7 +44,8 @@ class Violation(Finding):
     ``expected``, ``observed`` and ``fix`` are sentences for a tired engineer; ``because`` names the
     cause where the record shows it; ``evidence`` holds the observations (record objects or strings)
     the finding rests on. ``certain`` says that no data of the owner's could excuse it, whatever else the
-    requirement's violations rest on.
+    requirement's violations rest on. ``near`` says that a limit is close and not passed: it warns, whatever
+    the level, and hides nothing.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Violation(Finding):
         because: str = "",
         evidence: Sequence[object] = (),
         certain: bool = False,
+        near: bool = False,
     ) -> None:
         for name, text in (("expected", expected), ("observed", observed), ("fix", fix)):
             if not text.strip():
@@ -65,6 +67,7 @@ class Violation(Finding):
         self.observed = observed
         self.fix = fix
         self.certain = certain
+        self.near = near
         self.because = because
         self.evidence = tuple(evidence)
 
@@ -113,6 +116,7 @@ class Judgement:
     observed: str = ""
     because: str = ""
     fix: str = ""
+    near: bool = False  # a limit is close and not passed
     blocked_by: str = ""  # the id of the broken requirement that hides this one
     reason: str = ""  # why blocked, not applicable, not testable or waived
     cloud: str = ""  # what the cloud itself would say

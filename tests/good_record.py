@@ -14,9 +14,11 @@ from sm_contract.record import (
     ImageFacts,
     Invocation,
     Kill,
+    LayerFact,
     Life,
     Listener,
     LogLine,
+    ManifestFact,
     ModelFacts,
     Ping,
     Program,
@@ -76,6 +78,7 @@ def good_record() -> Record:
         candidate=Candidate(
             declared=("channels", "requests"),
             concurrency=2,
+            max_image_size=100_000_000,
             hyperparameters={"epochs": "5", "rate": "0.05"},
             bad_hyperparameters={"epochs": "minus one"},
             required_channels=("training",),
@@ -105,6 +108,7 @@ def image(reference: str = "registry.example/team/linear:1.4") -> ImageFacts:
         os="linux",
         architecture="amd64",
         size=61_000_000,
+        manifest=manifest(),
         env=("PATH=/opt/program:/usr/local/bin:/usr/bin:/bin",),
         workdir="/opt/program",
         layers=4,
@@ -112,6 +116,16 @@ def image(reference: str = "registry.example/team/linear:1.4") -> ImageFacts:
         passwd=("root", "0", "nobody", "65534"),
         groups=("root", "0"),
         programs={word: program(word) for word in ("train", "serve")},
+    )
+
+
+def manifest() -> ManifestFact:
+    """One image manifest of Docker V2 schema 2."""
+    kind = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+    return ManifestFact(
+        media_type="application/vnd.docker.distribution.manifest.v2+json",
+        characters=1160,
+        layers=tuple(LayerFact(media_type=kind, size=size) for size in (21_000_000, 4_000_000, 1200, 900)),
     )
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sm_contract.engine.capabilities import NAMES, withheld
+from sm_contract.capabilities import NAMES
+from sm_contract.engine.capabilities import withheld
 
 
 @pytest.mark.parametrize(

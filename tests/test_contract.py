@@ -19,6 +19,7 @@ from mutations import (
     failing,
     fields,
     follow_up,
+    image,
     life,
     measured_again,
     no_serving,
@@ -32,9 +33,20 @@ from mutations.tables import BREAKS, KEEPS
 from mutations.texts import TEXTS
 
 import sm_contract.contract
+from fixtures.faults import UNBREAKABLE
 from sm_contract import changes
 from sm_contract.catalogue import catalogue
-from sm_contract.record import INFERENCE, TRAINING, ModelFacts, Record, RoleFact
+from sm_contract.record import (
+    INFERENCE,
+    TRAINING,
+    FileFact,
+    GpuFacts,
+    Healthcheck,
+    ManifestFact,
+    ModelFacts,
+    Record,
+    RoleFact,
+)
 from sm_contract.requirements import registry
 from sm_contract.verdict import Judgement, Verdict
 
@@ -49,11 +61,16 @@ OTHERS = {
     "SM-OFFLINE-CREDENTIALS-01",
     "SM-OFFLINE-DROP-01",
 }
-NOT_CLAIMED = ("SM-TRAIN-DATA-10", "SM-TRAIN-OUT-02", "SM-TRAIN-OUT-07", "SM-TRAIN-STOP-03")
 TOGETHER = {  # what the same observation breaks as well
     "SM-TRAIN-NET-04": {"SM-TRAIN-OUT-01"},  # a model that is uploaded is not in /opt/ml/model
 }
-ABOUT_A_SUPPLIED_MODEL = ("SM-INFER-MODEL-03", "SM-INFER-MODEL-04", "SM-INFER-MODEL-05", "SM-INFER-MODEL-06")
+NOT_OF_THE_GOOD_IMAGE = {  # a supplied model, a HEALTHCHECK, CUDA and its label, /opt/ml/code, what is not claimed
+    *("SM-INFER-MODEL-03", "SM-INFER-MODEL-04", "SM-INFER-MODEL-05", "SM-INFER-MODEL-06"),
+    "SM-IMAGE-HEALTHCHECK-01",
+    *("SM-IMAGE-GPU-01", "SM-IMAGE-GPU-02", "SM-IMAGE-GPU-03", "SM-IMAGE-GPU-04", "SM-INFER-GPU-03"),
+    *("SM-IMAGE-LABEL-02", "SM-IMAGE-RESERVED-02"),
+    *("SM-TRAIN-DATA-10", "SM-TRAIN-OUT-02", "SM-TRAIN-OUT-07", "SM-TRAIN-STOP-03"),
+}
 
 
 def _cases(table: dict[str, list[Mutation]]) -> list[object]:
@@ -63,12 +80,12 @@ def _cases(table: dict[str, list[Mutation]]) -> list[object]:
 # --- the registry -----------------------------------------------------------------------------------
 
 
-def test_all_requirements_of_the_main_job_are_registered_and_each_has_its_tables() -> None:
-    scopes = ("base-image", "base-training", "base-hosting")
+def test_the_musts_of_the_base_are_registered_and_all_that_is_has_mutations() -> None:
+    scopes = ("base-image", "base-training", "base-hosting", "ecr", "gpu")
     musts = {id for id, entry in catalogue().items() if entry.level == "MUST" and entry.scope in scopes}
     contract = {id for id, one in registry().items() if not one.own}
     assert contract >= musts | OTHERS
-    assert set(BREAKS) == set(KEEPS) == set(TEXTS) == contract
+    assert set(BREAKS) == set(KEEPS) == set(TEXTS) == contract - set(UNBREAKABLE)
 
 
 @pytest.mark.parametrize("table", [BREAKS, KEEPS], ids=["breaks", "keeps"])
@@ -110,7 +127,7 @@ def test_the_room_knows_nothing_of_how_the_record_comes_about() -> None:
 def test_a_good_record_keeps_the_whole_contract() -> None:
     found = verdicts(good_record())
     other = {id: one.verdict for id, one in found.items() if one.verdict is not Verdict.PASSED}
-    assert other == dict.fromkeys((*ABOUT_A_SUPPLIED_MODEL, *NOT_CLAIMED), Verdict.NOT_APPLICABLE)
+    assert other == dict.fromkeys(NOT_OF_THE_GOOD_IMAGE, Verdict.NOT_APPLICABLE)
 
 
 @pytest.mark.parametrize(("id", "mutation"), _cases(BREAKS))
@@ -309,6 +326,15 @@ def test_a_shortened_window_is_named() -> None:
             lambda record: replace(record, lives={}, unstartable="needs an arm64 engine"),
             "needs an arm64",
         ),
+        ("SM-IMAGE-SIZE-01", candidate(max_image_size=None), 'declare max_image_size, such as "10 GB"'),
+        (
+            "SM-IMAGE-LAYERS-02",
+            then(candidate(max_image_size=None), image(manifest=None, size=60 << 30)),
+            "unpacked, up to 61,440 MiB are in one layer",
+        ),
+        ("SM-IMAGE-MANIFEST-01", image(manifest=None), "skopeo copy docker://NAME oci:FOLDER"),
+        ("SM-IMAGE-HEALTHCHECK-01", image(healthcheck=Healthcheck(command=("CMD", "x"))), "a run longer than 90 s"),
+        ("SM-IMAGE-GPU-04", image(gpu=GpuFacts(signs=("a",), runtimes=("b",))), "needs an NVIDIA GPU"),
         (
             "SM-IMAGE-SCRIPT-01",
             lambda record: replace(record, image=replace(record.image, unreadable="a layer is damaged")),
@@ -321,6 +347,30 @@ def test_what_cannot_be_shown_says_what_is_missing(id: str, change: Change, reas
     assert found[id].verdict is Verdict.NOT_TESTABLE
     assert reason in found[id].reason
     assert broken(found) == set()
+
+
+def test_a_limit_that_is_near_warns_and_hides_nothing() -> None:
+    found = mutated(image(layers=110))
+    assert found["SM-IMAGE-LAYERS-01"].verdict is Verdict.WARNED
+    assert found["SM-IMAGE-LAYERS-01"].near
+    assert {one.verdict for one in found.values()} <= {Verdict.PASSED, Verdict.WARNED, Verdict.NOT_APPLICABLE}
+    assert broken(found) == {"SM-IMAGE-LAYERS-01"}
+
+
+def test_an_index_whose_content_the_engine_does_not_tell() -> None:
+    found = mutated(image(manifest=ManifestFact(media_type="", index="an index", images=0, attestations=None)))
+    assert broken(found) == {"SM-IMAGE-MANIFEST-01"}
+    unseen = {id for id, one in found.items() if one.verdict is Verdict.NOT_TESTABLE}
+    assert unseen == {"SM-IMAGE-MANIFEST-02", "SM-IMAGE-MANIFEST-04", "SM-IMAGE-COMPRESSION-02"}
+
+
+@pytest.mark.parametrize("code", [True, False])
+def test_what_permits_something_is_met_or_does_not_apply(code: bool) -> None:
+    baked = FileFact(path="/opt/ml/code/train.py", real_path="/opt/ml/code/train.py", kind="file")
+    found = mutated(image(baked=(baked,) if code else ()), candidate())
+    assert found["SM-IMAGE-RESERVED-02"].verdict is (Verdict.PASSED if code else Verdict.NOT_APPLICABLE)
+    assert found["SM-IMAGE-ROLES-01"].verdict is Verdict.PASSED
+    assert mutated(serve_only())["SM-IMAGE-ROLES-01"].verdict is Verdict.NOT_APPLICABLE
 
 
 def test_the_first_process_itself_has_no_wrapper_to_pass() -> None:

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 
 from fixtures import declaration
+from fixtures.archives import rewritten
 from fixtures.base import base_image
 from fixtures.build import REFERENCE, reference_image
 from fixtures.faults import FAULTS
 from fixtures.faults.fault import Fault, hook
-from fixtures.layers import Docker, File, rewrite_config
+from fixtures.layers import Docker, File
 from sm_contract.resources import resource
 
 SAMPLE = resource("data", "sample")
@@ -103,7 +104,7 @@ def test_a_patch_that_fits_no_more_is_an_error() -> None:
 
 def test_an_archive_gets_another_platform(docker: Docker, tmp_path: Path) -> None:
     saved = docker.save(docker.derive("test", base_image(docker), {"/opt/a": File(b"a")}), tmp_path / "saved.tar")
-    with tarfile.open(rewrite_config(saved, tmp_path / "changed.tar", os="windows")) as tar:
+    with tarfile.open(rewritten(lambda config: config.update(os="windows"))(saved, tmp_path / "changed")) as tar:
         manifest = json.load(tar.extractfile("manifest.json"))  # type: ignore[arg-type]  # it is a file
         config = json.load(tar.extractfile(manifest[0]["Config"]))  # type: ignore[arg-type]
     assert config["os"] == "windows"

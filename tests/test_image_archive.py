@@ -183,7 +183,7 @@ class TestChoice:
         reference = written(layout.finished(named(nested, "a:1")), tmp_path / "layout")
         for name, image in zip(("arm64", "amd64", "s390x"), images, strict=True):
             found = examine(reference, None, name)
-            assert (found.facts.architecture, found.facts.digest, found.fits) == (name, image["digest"], True)
+            assert (found.facts.architecture, found.facts.digest, found.unfit) == (name, image["digest"], "")
             assert found.facts.tags == ("a:1",)
         text = refusal(reference, "riscv64")
         assert "linux/amd64, linux/arm64, linux/s390x" in text
@@ -194,7 +194,7 @@ class TestChoice:
         image = layout.manifest([ONE], architecture="arm64")
         reference = written(layout.finished(image, layout.attestation(image)), tmp_path / "layout")
         found = examine(reference, None, "amd64")
-        assert (found.facts.architecture, found.fits) == ("arm64", False)
+        assert (found.facts.architecture, found.unfit) == ("arm64", "is not started: it is built for linux/arm64")
         with pytest.raises(BadImage, match="built for linux/arm64"):
             found.image(None)  # type: ignore[arg-type]  # no engine is asked
 

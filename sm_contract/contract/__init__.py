@@ -1,8 +1,9 @@
 """The contract in code: one module a chapter, one function a requirement, each a pure function of the record.
 
 Beside the chapters stand helpers: ``causes`` (which requirement explains a run that went wrong; ``ends`` and
-``readiness`` read that off a single life), ``programs`` (what the image alone shows), ``provided`` and ``invoking``
-(runs that were meant to fail, servers that answered), ``reading`` (lives in words) and ``timing`` (limits).
+``readiness`` read that off a single life), ``programs``, ``entries`` and ``references`` (what the image alone shows),
+``provided`` and ``invoking`` (runs that were meant to fail, servers that answered), ``reading`` (lives in words) and
+``timing`` (limits).
 """
 
 from __future__ import annotations
@@ -11,6 +12,10 @@ from importlib import import_module
 
 MODULES = (
     "test_image",
+    "test_image_config",
+    "test_running_image",
+    "test_registry",
+    "test_gpu",
     "test_privileges",
     "test_user",
     "test_offline",

@@ -15,7 +15,9 @@ from sm_contract import changes
 from sm_contract.contract.ends import start_failed, wants_credentials, wrong_code
 from sm_contract.contract.programs import (
     below,
+    capability_fault,
     image_of,
+    line_fault,
     machine_fault,
     script_fault,
     user_fault,
@@ -40,7 +42,7 @@ from sm_contract.record import INFERENCE, TRAINING, WORD, Life, Record
 from sm_contract.verdict import Blocked, NotRecorded, NotTestable
 from sm_contract.views import RoleView, Serving, Training, raise_limits
 
-STARTS = ("SM-IMAGE-OS-01", "SM-IMAGE-ARCH-01")  # nothing can be started while these are broken
+STARTS = ("SM-IMAGE-OS-01", "SM-IMAGE-ARCH-01", "SM-IMAGE-LAYERS-01")  # nothing can be started while these are broken
 
 _MENDED = {  # what the platform never grants, and what mends a run when it is granted
     changes.TERMINAL: "SM-PRIV-TERMINAL-01",
@@ -51,6 +53,7 @@ _MENDED = {  # what the platform never grants, and what mends a run when it is g
     changes.CREDENTIALS: "SM-OFFLINE-CREDENTIALS-01",
     changes.UNMOUNTED: "SM-IMAGE-RESERVED-01",
     changes.OWN_COMMAND: "SM-IMAGE-CMD-01",
+    changes.NO_HEALTHCHECK: "SM-IMAGE-HEALTHCHECK-01",
 }
 _TRAINING_MENDED = _MENDED | {
     changes.HYPERPARAMETERS: "SM-TRAIN-CFG-03",
@@ -259,18 +262,22 @@ def network_cause(view: Serving, flip: Flip) -> str:
     return "SM-OFFLINE-DROP-01" if slow else "SM-OFFLINE-INVOKE-01"
 
 
-def _image_cause(view: RoleView, life: Life) -> str:
+def _image_cause(view: RoleView, life: Life) -> str:  # noqa: PLR0911  # a decision list reads best as one
     """What the image's own files say of a start that failed."""
     image = image_of(view.record, view.role)
     program = image.programs.get(WORD[view.role])
     if user_fault(image):
         return "SM-IMAGE-USER-02"
+    if program is not None and line_fault(program):
+        return "SM-INFER-RUN-10"
     if not start_failed(life):
         return ""
     if workdir_fault(image):
         return "SM-IMAGE-WORKDIR-01"
     if program is not None and script_fault(program):
         return "SM-IMAGE-SCRIPT-01"
+    if program is not None and capability_fault(program):
+        return "SM-PRIV-FILECAP-01"
     if program is not None and machine_fault(program, view.candidate.architecture):
         return "SM-IMAGE-ARCH-02"
     return ""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 from sm_contract.contract.reading import NO_CREDENTIALS, crash_line, first_line, trained_well
 from sm_contract.record import TRAINING, Life
 
 
 def start_failed(life: Life) -> bool:
-    """Whether the program was never executed: the engine's error, 126 or 127, or the kernel's words in the log."""
-    never = re.compile(r"exec format error|exec user process caused|^exec [^:]+: ", re.IGNORECASE)
-    return bool(life.start_error) or life.exit_code in (126, 127) or first_line(life, never) is not None
+    """Whether the program was never executed, or what it should have executed in its place: 126 or 127."""
+    return life.never_executed or life.exit_code in (126, 127)
 
 
 def wrong_code(life: Life) -> bool:

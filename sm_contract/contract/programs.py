@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import posixpath
+import re
 from collections.abc import Iterator
 
 from sm_contract.record import ROLES, TRAINING, WORD, FileFact, ImageFacts, Program, Record
 
 MOUNTED = ("/opt/ml/input", "/opt/ml/model", "/opt/ml/output", "/opt/ml/checkpoints")
+DEFAULT_CAPABILITIES = (  # what an engine grants unasked
+    *("AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE", "NET_RAW"),
+    *("SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"),
+)
 CODE = "/opt/ml/code"  # a convention of the toolkits that survives in practice
+CUDA_LABEL = "com.amazonaws.sagemaker.inference.cuda.verified_versions"
+_SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh"})
 _MADE_BY_THE_PLATFORM = ("/opt/ml/input/config", "/opt/ml/input/data", "/opt/ml/output/data")
 
 
@@ -52,8 +60,50 @@ def listed(files: list[FileFact]) -> str:
     return names if len(files) <= 3 else f"{names} and {len(files) - 3} more"
 
 
-def script_fault(program: Program) -> str:  # noqa: PLR0911  # a decision list reads best as one
-    """What keeps the kernel from executing the program: "" if nothing."""
+def shell_form(entrypoint: tuple[str, ...]) -> str:
+    """The line that an ENTRYPOINT gives to a shell; "" where it is a program with its arguments."""
+    if not entrypoint or posixpath.basename(entrypoint[0]) not in _SHELLS:
+        return ""
+    words = iter(entrypoint[1:])
+    for word in words:
+        if re.fullmatch(r"[-+][oO]", word):
+            next(words, None)  # set -o NAME
+        elif re.fullmatch(r"-\w*c\w*", word):
+            return " ".join(words)
+        elif not word.startswith(("-", "+")):
+            break
+    return ""
+
+
+def preset(image: ImageFacts, names: re.Pattern[str]) -> list[str]:
+    """The variables of these names that ENV gives a value."""
+    settings = (setting.partition("=") for setting in image.env)
+    return [name for name, _, value in settings if value and names.fullmatch(name)]
+
+
+def line_fault(program: Program) -> str:
+    """What is wrong with the first line of a script, or with the end of that line: "" if nothing."""
+    file = program.file
+    if file is None or file.kind != "file" or program.form != "script":
+        return ""
+    if program.first_line.endswith("\\r"):
+        return (
+            f"the first line of {file.path} ends in CR LF: the kernel takes the CR for a part of {program.first_line!r}"
+        )
+    if program.interpreter_file is None:
+        return f"the first line of {file.path} names {program.interpreter!r}, which is not in the image"
+    return ""
+
+
+def capability_fault(program: Program) -> str:
+    """The file that the kernel refuses to execute for what it demands: "" if there is none."""
+    file = program.interpreter_file if program.form == "script" else program.file
+    beyond = [name for name in file.capabilities if name not in DEFAULT_CAPABILITIES] if file is not None else []
+    return f"{file.real_path} carries the file capabilities {', '.join(beyond)}" if file is not None and beyond else ""
+
+
+def script_fault(program: Program) -> str:
+    """What but its first line keeps the kernel from executing the program: "" if nothing."""
     file = program.file
     if file is None:
         return ""
@@ -63,11 +113,7 @@ def script_fault(program: Program) -> str:  # noqa: PLR0911  # a decision list r
         return f"{file.path} has mode {file.mode:04o}: no execute bit"
     if program.form == "other":
         return f"{file.path} is neither a binary nor a script with a first line that names its interpreter"
-    if program.form != "script":
-        return ""
-    if program.interpreter_file is None:
-        return f"the first line of {file.path} names {program.interpreter!r}, which is not in the image"
-    if not program.interpreter_file.mode & 0o111:
+    if program.form == "script" and program.interpreter_file and not program.interpreter_file.mode & 0o111:
         return f"the first line of {file.path} names {program.interpreter!r}, which has no execute bit"
     return ""
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from sm_contract import changes
 from sm_contract.contract import roots
-from sm_contract.contract.causes import STARTS, accused, cause, claimed, firsts, flipped, good, unwell, why_not
+from sm_contract.contract.causes import STARTS, accused, claimed, firsts, flipped, good, unwell, why_not
 from sm_contract.contract.ends import start_failed
+from sm_contract.contract.entries import needs_programs
 from sm_contract.contract.programs import (
     MOUNTED,
     hidden_files,
     image_of,
     images,
+    line_fault,
     listed,
     machine_fault,
     programs,
@@ -19,7 +21,8 @@ from sm_contract.contract.programs import (
     workdir_fault,
 )
 from sm_contract.contract.reading import USAGE, ending, first_line, found, says, telling, word
-from sm_contract.record import ImageFacts, Life, Record
+from sm_contract.contract.references import LONGEST, NAMELESS, names, too_long_or_spaced
+from sm_contract.record import Life, Record
 from sm_contract.requirements import requirement
 from sm_contract.verdict import Blocked, NotApplicable, NotTestable, Violation
 
@@ -58,7 +61,7 @@ def test_architecture(record: Record) -> None:
 def test_programs_are_built_for_the_architecture(record: Record) -> None:
     """The entry program, or the interpreter it names, is a binary of the declared architecture."""
     target = record.candidate.architecture
-    _needs_files(record)
+    needs_programs(record)
     for image, program in programs(record):
         if fault := machine_fault(program, target):
             raise Violation(
@@ -72,7 +75,7 @@ def test_programs_are_built_for_the_architecture(record: Record) -> None:
 @requirement("SM-IMAGE-SCRIPT-01", rests_on=STARTS, hidden_by=roots.SERVING)
 def test_entry_program_can_be_executed(record: Record) -> None:
     """The entry program has the execute bit, and a first line that leads to an interpreter."""
-    _needs_files(record)
+    needs_programs(record)
     for _, program in programs(record):
         if fault := script_fault(program):
             assert program.file is not None
@@ -81,12 +84,30 @@ def test_entry_program_can_be_executed(record: Record) -> None:
                 observed=fault,
                 fix=f"RUN chmod +x {program.file.path} in the Dockerfile"
                 if "execute bit" in fault
-                else f"RUN sed -i 's/\\r$//' {program.file.path}: it has Windows line ends (*.sh text eol=lf in "
-                ".gitattributes keeps them out)"
-                if "\r" in program.interpreter or "\\r" in program.first_line
                 else f"begin {program.file.path} with a line that names an interpreter of the image, "
                 "such as #!/usr/bin/env python3",
                 because=f"its first line is {program.first_line!r}" if program.first_line else "",
+                evidence=[program.file],
+            )
+        if line_fault(program):
+            raise Blocked("SM-INFER-RUN-10")
+
+
+@requirement("SM-INFER-RUN-10", rests_on=STARTS, hidden_by=roots.SERVING)
+def test_entry_script_begins_well(record: Record) -> None:
+    """The entry script has LF line ends, and an interpreter that is in the image."""
+    needs_programs(record)
+    for _, program in programs(record):
+        if fault := line_fault(program):
+            assert program.file is not None
+            raise Violation(
+                expected=f"a script for `{program.word}` with LF line ends and an interpreter of the image",
+                observed=fault,
+                fix=f"RUN sed -i 's/\\r$//' {program.file.path}: it has Windows line ends (*.sh text eol=lf in "
+                ".gitattributes keeps them out)"
+                if "CR LF" in fault
+                else f"install {program.interpreter}, or name an interpreter that the image has in the first line",
+                because=f"its first line is {program.first_line!r}",
                 evidence=[program.file],
             )
 
@@ -124,16 +145,15 @@ def test_user_exists(record: Record) -> None:
 @requirement("SM-IMAGE-REFERENCE-03")
 def test_reference(record: Record) -> None:
     """The full image reference has at most 255 characters and no white space."""
-    names = [name for image in images(record) for name in _names(image)]
-    if not names:
-        raise NotApplicable("it was read from a file and carries no name")
-    for name in names:
-        spaces = any(character.isspace() for character in name)
-        if len(name) > 255 or spaces:
+    named = [name for image in images(record) for name in names(image)]
+    if not named:
+        raise NotApplicable(NAMELESS)
+    for name in named:
+        if too_long_or_spaced(name):
             raise Violation(
-                expected="an image reference of at most 255 characters without white space",
+                expected=f"an image reference of at most {LONGEST} characters without white space",
                 observed=f"{name[:60]}… has {len(name)} characters"
-                if not spaces
+                if len(name) > LONGEST
                 else f"{name!r} has white space in it",
                 fix="push it under a shorter repository path or tag",
                 evidence=[name],
@@ -208,20 +228,3 @@ def _took_the_word(life: Life) -> bool:
     if life.start_error:
         return False
     return life.good or life.ended != "itself" or (not start_failed(life) and first_line(life, USAGE) is None)
-
-
-def _names(image: ImageFacts) -> tuple[str, ...]:
-    """The names an image would be pulled by; the path of an archive is none."""
-    return (image.reference,) if image.source == "engine" else image.tags
-
-
-def _needs_files(record: Record) -> None:
-    """Raise unless the entry program of some claimed role was found."""
-    for image in images(record):
-        if image.unreadable:
-            raise NotTestable(f"its files could not be read: {image.unreadable}")
-    if not list(programs(record)):
-        for view in claimed(record):
-            if id := cause(view):
-                raise Blocked(id)
-        raise NotTestable("no entry program was found in the image to look at")

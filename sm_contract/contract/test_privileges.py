@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from sm_contract import changes
 from sm_contract.contract import roots
-from sm_contract.contract.causes import STARTS, Flip, cause, claimed, flipped, good, why_not
+from sm_contract.contract.causes import STARTS, Flip, cause, claimed, firsts, flipped, good, why_not
+from sm_contract.contract.entries import needs_programs
+from sm_contract.contract.programs import capability_fault, programs
 from sm_contract.contract.reading import found, telling
-from sm_contract.record import Record
+from sm_contract.record import WORD, Record
 from sm_contract.requirements import requirement
 from sm_contract.verdict import Blocked, Violation
 
@@ -95,3 +97,21 @@ def _works_unaided(record: Record, *, by_rights: bool = True) -> None:
     for view in claimed(record):
         if not good(view):
             why_not(view)
+
+
+@requirement("SM-PRIV-FILECAP-01", rests_on=STARTS, hidden_by=roots.SERVING)
+def test_no_file_capability_beyond_the_default(record: Record) -> None:
+    """No file of the entry chain demands a capability that a container does not get."""
+    needs_programs(record)
+    for image, program in programs(record):
+        if fault := capability_fault(program):
+            view = next((one for one in claimed(record) if WORD[one.role] == program.word), None)
+            life = next((life for life in firsts(view) if life.start_error), None) if view else None
+            raise Violation(
+                expected="no file capability beyond the 14 that a container may have: the kernel refuses to execute "
+                "the file, even for root",
+                observed=f"{fault}, and starting `{program.word}` of {image.reference} executes it",
+                fix=f"RUN setcap -r {fault.split()[0]} in the Dockerfile, or copy the file (a copy has none)",
+                because=telling(life) if life else "",
+                evidence=[file for file in (program.file, program.interpreter_file) if file],
+            )

@@ -57,6 +57,8 @@ def configuration(spec: ContainerSpec, labels: dict[str, str], *, publish: bool,
     }
     if spec.command is not None:
         config["Cmd"] = list(spec.command)
+    if not spec.healthcheck:
+        config["Healthcheck"] = {"Test": ["NONE"]}
     if spec.hostname:
         config["Hostname"] = spec.hostname
     if spec.network.kind != "none":

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from docker.errors import APIError
 
+from sm_contract.capabilities import PAX_KEY, demanded
 from sm_contract.engine.link import TRANSPORT, Link, says
 from sm_contract.engine.protocol import EngineError
 from sm_contract.engine.volumes import archive, path_stat
@@ -48,6 +49,7 @@ def _fact(path: str, real: str, member: tarfile.TarInfo) -> FileFact:
         uid=member.uid,
         gid=member.gid,
         size=member.size if member.isreg() else 0,
+        capabilities=demanded(member.pax_headers.get(PAX_KEY, "").encode("utf-8", "surrogateescape")),
     )
 
 
@@ -56,23 +58,24 @@ class ChunkStream(io.RawIOBase):
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks
-        self._rest = b""
+        self._chunk = b""
+        self._used = 0  # of the chunk
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int = -1) -> bytes:
-        parts, have = [self._rest], len(self._rest)
+        parts, have = [], 0
         while size < 0 or have < size:
-            chunk = next(self._chunks, b"")
-            if not chunk:
-                break
-            parts.append(chunk)
-            have += len(chunk)
-        data = b"".join(parts)
-        cut = len(data) if size < 0 else size
-        self._rest = data[cut:]
-        return data[:cut]
+            if self._used == len(self._chunk):
+                self._chunk, self._used = next(self._chunks, b""), 0
+                if not self._chunk:
+                    break
+            part = self._chunk[self._used :] if size < 0 else self._chunk[self._used : self._used + size - have]
+            self._used += len(part)
+            have += len(part)
+            parts.append(part)
+        return b"".join(parts)
 
 
 class ImageFiles:
@@ -229,17 +232,29 @@ class ImageFiles:
         found: list[FileFact] = []
         if here != "directory" or limit < 1:
             return found
-        with self._open(real) as chunks:
-            if chunks is None:
-                return found
-            with tarfile.open(fileobj=ChunkStream(chunks), mode="r|") as tar:
-                for entry in tar:
-                    # The archive's names begin with the directory's own, whatever the engine calls it.
-                    _, _, below = entry.name.strip("/").partition("/") if real != "/" else ("", "", entry.name)
-                    below = below.strip("/")
-                    if below in ("", "."):
-                        continue
-                    found.append(_fact(posixpath.join(path, below), posixpath.join(real, below), entry))
-                    if len(found) >= limit:
-                        break
+        for entry in self._entries(real):
+            # The archive's names begin with the directory's own, whatever the engine calls it.
+            _, _, below = entry.name.strip("/").partition("/") if real != "/" else ("", "", entry.name)
+            below = below.strip("/")
+            if below in ("", "."):
+                continue
+            found.append(_fact(posixpath.join(path, below), posixpath.join(real, below), entry))
+            if len(found) >= limit:
+                break
         return found
+
+    def every(self) -> Iterator[FileFact]:
+        """All there is, links not followed. As long as it takes to read the whole image, in constant memory."""
+        for entry in self._entries("/"):
+            path = f"/{entry.name.strip('/')}"
+            yield _fact(path, path, entry)
+
+    def _entries(self, path: str) -> Iterator[tarfile.TarInfo]:
+        """The headers in the archive of a directory, one by one."""
+        with self._open(path) as chunks:
+            if chunks is None:
+                return
+            with tarfile.open(fileobj=ChunkStream(chunks), mode="r|") as tar:
+                while (entry := tar.next()) is not None:
+                    tar.members.clear()  # type: ignore[attr-defined]  # which tarfile keeps for ever
+                    yield entry

@@ -95,6 +95,7 @@ class ContainerSpec:
     devices: tuple[str, ...] = ()
     seccomp: bool = True
     privileged: bool = False
+    healthcheck: bool = True  # the image's own is run
     memory: int = 0  # bytes; 0: none. Swap is never added
     processes: int = 0  # 0: none
     log_bytes: int = 64 * 1024 * 1024  # how much of the log is kept
@@ -259,3 +260,6 @@ class FileSystem(Protocol):
 
     def walk(self, path: str, limit: int = 1000) -> list[FileFact]:
         """What lies below a directory, recursively, links not followed; at most ``limit`` entries."""
+
+    def every(self) -> Iterator[FileFact]:
+        """All there is, links not followed. As long as it takes to read the whole image, in constant memory."""

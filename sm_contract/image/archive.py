@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sm_contract.image.choose import Found, choose, in_docker_archive, in_layout, mapping, mismatch, strings
+from sm_contract.image.choose import Found, choose, in_docker_archive, in_layout, mismatch
+from sm_contract.image.loose import mapping, strings
+from sm_contract.image.manifest import pushed
 from sm_contract.image.reference import BadImage
 from sm_contract.image.store import Store, document, open_store
 from sm_contract.image.streams import CHUNK, Damaged, Feed, Slice, Source, Unsupported, packing, unpacked
@@ -55,6 +57,9 @@ class LayerFiles:
     def walk(self, path: str, limit: int = 1000) -> list[FileFact]:
         return self._tree.walk(path, limit)
 
+    def every(self) -> Iterator[FileFact]:
+        return self._tree.every()
+
 
 class Archive:
     """One image of an archive: everything that can be said of it without an engine."""
@@ -82,7 +87,9 @@ class Archive:
         if named and named[0] != self.id[7:]:
             raise BadImage(mismatch(self._name, "its config", f"sha256:{named[0]}", self.id))
         self.tags = chosen.tags
-        self.digest = chosen.digest or _digest_beside(self._store, self._name, self.id)
+        beside = None if chosen.digest else _beside(self._store, self._name, self.id)
+        self.digest = beside.digest if beside else chosen.digest
+        self.manifest = pushed(beside.manifest) if beside else chosen.manifest
         self.unreadable = ""
         self._read_layers(chosen)
 
@@ -112,6 +119,7 @@ class Archive:
             self.layers.append(layer)
         self.files = LayerFiles(tree, self.layers) if not self.unreadable else None
         self.size = sum(layer.blob.size for layer in self.layers) if self.unreadable else tree.size
+        self.biggest_layer = max(layer.unpacked_size for layer in self.layers)
 
     def _read_layer(self, blob: Slice, diff_id: str, what: str, tree: Tree) -> Layer:
         """Read a layer through once: its files into the tree, its sum against the config."""
@@ -173,13 +181,17 @@ def _images(store: Store, name: str) -> tuple[str, list[Found]]:
     raise BadImage(f"{name}: has neither manifest.json nor index.json; give a `docker save` tar or an OCI layout")
 
 
-def _digest_beside(store: Store, name: str, config: str) -> str:
-    """The manifest digest of a docker archive that is an OCI layout too, as engines since 25 write them."""
+def _beside(store: Store, name: str, config: str) -> Found | None:
+    """The same image in a docker archive that is an OCI layout too, as engines since 25 write them."""
     try:
-        beside = in_layout(store, name) if store.find("index.json") is not None else []
+        found = in_layout(store, name) if store.find("index.json") is not None else []
     except BadImage:
-        return ""  # manifest.json was enough for the image
-    return next((image.digest for image in beside if image.config.endswith(config[7:])), "")
+        return None  # manifest.json was enough for the image
+    for image in found:
+        # a manifest of schema 1 names no config: it is this image's where it stands alone
+        if image.config.endswith(config[7:]) or (not image.config and len(found) == 1):
+            return image
+    return None
 
 
 def _member(name: str, data: bytes) -> Iterator[bytes]:

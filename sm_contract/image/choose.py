@@ -9,9 +9,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sm_contract.image.loose import mapping, maps, strings
+from sm_contract.image.manifest import OCI_INDEX, Index, is_attestation, is_list, manifest_fact
 from sm_contract.image.reference import BadImage
 from sm_contract.image.store import Store, document
 from sm_contract.image.streams import Slice
+from sm_contract.record import ManifestFact
 
 _IMAGES = 200  # looked at in one archive
 _DEPTH = 4  # of indexes in indexes
@@ -31,6 +34,7 @@ class Found:
     config: str = ""  # name in the store, as are the layers
     layers: tuple[str, ...] = ()
     missing: str = ""  # the blob that would say more
+    manifest: ManifestFact | None = None  # None in a docker archive
 
     @property
     def platform(self) -> str:
@@ -101,7 +105,7 @@ def in_layout(store: Store, name: str) -> list[Found]:
     if index is None:
         raise BadImage(f"{name}: lacks index.json; copy the layout again")
     images: dict[str, Found] = {}
-    for tags, descriptor in _descriptors(document(index, name, "index.json")[1], store, name, (), 0):
+    for tags, descriptor, listed in _descriptors(document(index, name, "index.json")[1], store, name, (), 0):
         digest = str(descriptor.get("digest", ""))
         if digest in images:
             both = tuple(sorted({*images[digest].tags, *tags}))
@@ -109,7 +113,7 @@ def in_layout(store: Store, name: str) -> list[Found]:
         elif len(images) >= _IMAGES:
             raise BadImage(f"{name}: holds more than {_IMAGES} images; copy out the one to be judged")
         else:
-            image = _in_manifest(descriptor, tags, store, name)
+            image = _in_manifest(descriptor, listed, tags, store, name)
             if image is not None:
                 images[digest] = image
     return list(images.values())
@@ -117,26 +121,30 @@ def in_layout(store: Store, name: str) -> list[Found]:
 
 def _descriptors(
     index: Any, store: Store, name: str, tags: tuple[str, ...], depth: int
-) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+) -> Iterator[tuple[tuple[str, ...], dict[str, Any], Index]]:
+    """Each image's descriptor, with its tags and the innermost list that holds it."""
     if not isinstance(index, dict):
         raise BadImage(f"{name}: its index is no JSON object; copy the layout again")
+    listed = Index.of(index, str(index.get("mediaType") or OCI_INDEX) if depth else "")
     for descriptor in maps(index.get("manifests")):
-        notes = mapping(descriptor.get("annotations"))
-        platform = mapping(descriptor.get("platform"))
-        if "vnd.docker.reference.type" in notes or platform.get("os") == "unknown":
+        if is_attestation(descriptor):
             continue
+        notes = mapping(descriptor.get("annotations"))
         own = next(((str(notes[key]),) for key in _TAG_KEYS if notes.get(key)), tags)
         blob = store.find(blob_name(descriptor, name))
         kind = str(descriptor.get("mediaType", ""))
-        if blob is None or not ("index" in kind or "manifest.list" in kind):
-            yield own, descriptor
+        if blob is None or not is_list(kind):
+            yield own, descriptor, listed
         elif depth >= _DEPTH:
             raise BadImage(f"{name}: its indexes lead to each other too deeply; copy the layout again")
         else:
-            yield from _descriptors(verified(blob, descriptor, name, "index"), store, name, own, depth + 1)
+            inner = verified(blob, descriptor, name, "index")[1]
+            yield from _descriptors(inner, store, name, own, depth + 1)
 
 
-def _in_manifest(descriptor: dict[str, Any], tags: tuple[str, ...], store: Store, name: str) -> Found | None:
+def _in_manifest(
+    descriptor: dict[str, Any], listed: Index, tags: tuple[str, ...], store: Store, name: str
+) -> Found | None:
     platform = mapping(descriptor.get("platform"))
     digest = str(descriptor.get("digest", ""))
     image = Found(
@@ -149,16 +157,19 @@ def _in_manifest(descriptor: dict[str, Any], tags: tuple[str, ...], store: Store
     blob = store.find(blob_name(descriptor, name))
     if blob is None:
         return replace(image, missing=f"its manifest {digest}")
-    manifest = verified(blob, descriptor, name, "manifest")
+    data, manifest = verified(blob, descriptor, name, "manifest")
     if not isinstance(manifest, dict):
         raise BadImage(f"{name}: its manifest {digest} is no JSON object; save the image again")
     config = mapping(manifest.get("config"))
-    if manifest.get("schemaVersion") == 1 or not config:
+    fact = manifest_fact(data, manifest, descriptor, listed)
+    if fact.schema == 1:
+        return replace(image, manifest=fact, missing="a config, for its manifest is of Docker V2 schema 1")
+    if not config:
         raise BadImage(f"{name}: its manifest is not of Docker V2 schema 2 or OCI; save the image again")
     if manifest.get("artifactType") or "image" not in str(config.get("mediaType", "image")):
         return None  # a chart, a signature, a bill of materials
     layers = tuple(blob_name(layer, name) for layer in maps(manifest.get("layers")))
-    image = replace(image, config=blob_name(config, name), layers=layers)
+    image = replace(image, config=blob_name(config, name), layers=layers, manifest=fact)
     return image if image.architecture else _with_platform(image, store, name)
 
 
@@ -176,13 +187,13 @@ def _with_platform(image: Found, store: Store, name: str) -> Found:
     )
 
 
-def verified(blob: Slice, descriptor: Mapping[str, Any], name: str, what: str) -> Any:
-    """The JSON document a descriptor leads to. Raises BadImage where it is not the one that was described."""
+def verified(blob: Slice, descriptor: Mapping[str, Any], name: str, what: str) -> tuple[bytes, Any]:
+    """The bytes and the JSON document a descriptor leads to. Raises BadImage where they are not those described."""
     data, content = document(blob, name, what)
     digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
     if digest != descriptor.get("digest"):
         raise BadImage(mismatch(name, f"its {what}", str(descriptor.get("digest")), digest))
-    return content
+    return data, content
 
 
 def mismatch(name: str, what: str, wanted: str, got: str) -> str:
@@ -195,18 +206,3 @@ def blob_name(descriptor: Mapping[str, Any], name: str) -> str:
     if not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
         raise BadImage(f"{name}: describes a blob by {digest or 'no digest'}; sha256 is needed: save the image again")
     return posixpath.join("blobs", "sha256", digest[7:])
-
-
-def maps(value: Any) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def strings(value: Any) -> tuple[str, ...]:
-    """A list of strings as the engine reads it: one string stands for a list of one."""
-    if isinstance(value, str):
-        return (value,)
-    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()

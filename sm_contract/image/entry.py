@@ -11,9 +11,9 @@ from functools import partial
 from typing import Any
 
 from sm_contract.engine.protocol import FileSystem
-from sm_contract.image.choose import strings
 from sm_contract.image.elf import MAGIC, read_elf
 from sm_contract.image.knows import knows
+from sm_contract.image.loose import strings
 from sm_contract.image.reference import shown
 from sm_contract.record import FileFact, Program
 

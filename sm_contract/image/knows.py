@@ -57,7 +57,7 @@ def knows(
     word = argv[-1]
     if len(argv) == 1:
         return True if found is not None else None  # without ENTRYPOINT the word is the program's name
-    texts = _texts(fs, argv, script, workdir)
+    texts = entry_texts(fs, argv, script, workdir).values()
     mentions = re.compile(rf"(?<![A-Za-z0-9_]){re.escape(word)}(?![A-Za-z0-9_])")
     if any(mentions.search(text) for text in texts) or _command_line_mentions(argv, mentions):
         return True
@@ -76,13 +76,13 @@ def _command_line_mentions(argv: Sequence[str], word: re.Pattern[str]) -> bool:
     return shell and bool(word.search(argv[2]))
 
 
-def _texts(fs: FileSystem, argv: Sequence[str], script: FileFact | None, workdir: str) -> list[str]:
-    """The program if it is a text, the arguments that name texts, and the texts that these name by full path."""
+def entry_texts(fs: FileSystem, argv: Sequence[str], script: FileFact | None, workdir: str) -> dict[str, str]:
+    """By path the program if it is a text, the arguments that name texts, and the texts that these name in full."""
     first = [script.path] if script is not None else []
     first += [posixpath.join(workdir, argument) for argument in argv[1:-1] if not argument.startswith("-")]
     todo = [(path, True) for path in first]
     seen: set[str] = set()
-    texts: list[str] = []
+    texts: dict[str, str] = {}
     while todo and len(texts) < _TEXTS and len(seen) < _LOOKED:
         path, entry = todo.pop(0)
         fact = fs.stat(path) if path not in seen else None
@@ -92,7 +92,7 @@ def _texts(fs: FileSystem, argv: Sequence[str], script: FileFact | None, workdir
         seen.add(fact.real_path)
         text = _as_text(fs.read(path, _TEXT))
         if text is not None:
-            texts.append(text)
+            texts[path] = text
             named = [match[0] for match in _PATHS.finditer(text)] if entry else []
             todo += [(name, False) for name in named if not name.startswith(_THE_SYSTEMS)]
     return texts

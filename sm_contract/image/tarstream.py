@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from sm_contract.capabilities import PAX_KEY
 from sm_contract.image.streams import Damaged, Feed
 
 BLOCK = 512
 _RECORD = 1 << 20  # what a long name or a pax record may take, as in the engine
 _SPARSE_KEYS = (b"GNU.sparse.name", b"GNU.sparse.realsize", b"GNU.sparse.size", b"GNU.sparse.major")
-_PAX_KEYS = frozenset((b"path", b"linkpath", b"size", b"uid", b"gid", *_SPARSE_KEYS))
+_PAX_KEYS = frozenset((b"path", b"linkpath", b"size", b"uid", b"gid", PAX_KEY.encode(), *_SPARSE_KEYS))
 _HEADER_ONLY = b"123456"
 _KINDS = {b"1": "hardlink", b"2": "symlink", b"3": "other", b"4": "other", b"5": "directory", b"6": "other"}
 
@@ -31,6 +32,7 @@ class Member(NamedTuple):
     size: int
     link: str
     offset: int  # -1: the data cannot be read as it lies there (a sparse file)
+    capability: bytes = b""  # its attribute security.capability
 
 
 def members(feed: Feed) -> Iterator[Member]:
@@ -97,6 +99,7 @@ def _member(feed: Feed, header: bytes, at: int, extra: dict[str, str]) -> Iterat
             size=size if what == "file" else 0,
             link=(extra.get("linkpath") or _text(header[157:257])) if what.endswith("link") else "",
             offset=-1 if sparse else offset,
+            capability=extra.get(PAX_KEY, "").encode("utf-8", "surrogateescape"),
         )
     if not feed.skip(offset + stored + (-stored % BLOCK) - feed.at):
         raise Damaged(f"it is truncated in {name}")

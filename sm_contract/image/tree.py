@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 
+from sm_contract.capabilities import demanded
 from sm_contract.image.reference import shown
 from sm_contract.image.streams import Damaged, Unsupported
 from sm_contract.image.tarstream import Member
@@ -22,8 +23,8 @@ _PATH = 4096
 _NODE_COST = 400  # bytes of memory an entry takes here, names apart (measured)
 BUDGET = 512 << 20  # bytes of memory for the index of one image
 
-Meta = tuple[int, int, int]  # mode, uid, gid
-_PLAIN: Meta = (0o755, 0, 0)
+Meta = tuple[int, int, int, bytes]  # mode, uid, gid, security.capability
+_PLAIN: Meta = (0o755, 0, 0, b"")
 
 
 class Entry:
@@ -179,7 +180,7 @@ class Tree:
             self._from_below.append((parent, name, member.link, self._meta(member)))
 
     def _meta(self, member: Member) -> Meta:
-        meta = (member.mode, member.uid, member.gid)
+        meta = (member.mode, member.uid, member.gid, member.capability)
         return self._metas.setdefault(meta, meta)
 
     def _spend(self, *names: str) -> None:
@@ -214,6 +215,10 @@ class Tree:
                     break
                 found.append(_fact(asked + below, real.rstrip("/") + below, child))
         return found
+
+    def every(self) -> Iterator[FileFact]:
+        """All there is, links not followed."""
+        return (_fact(path, path, node) for path, node in _below(self.root))
 
 
 def parts_of(name: str) -> list[str]:
@@ -274,5 +279,14 @@ def _below(directory: Directory) -> Iterator[tuple[str, Node]]:
 
 def _fact(path: str, real: str, node: Node) -> FileFact:
     kind, size = ("directory", 0) if isinstance(node, Directory) else (node.kind, node.size)
-    mode, uid, gid = node.meta
-    return FileFact(path=shown(path), real_path=shown(real), kind=kind, mode=mode, uid=uid, gid=gid, size=size)
+    mode, uid, gid, capability = node.meta
+    return FileFact(
+        path=shown(path),
+        real_path=shown(real),
+        kind=kind,
+        mode=mode,
+        uid=uid,
+        gid=gid,
+        size=size,
+        capabilities=demanded(capability),
+    )

@@ -29,7 +29,7 @@ class Contents:
         self._known[volume.name] = content
 
     def copy(self, source: Volume, volume: Volume, way: Way = lambda chunks: chunks) -> None:
-        """Fill a fresh volume with what another one holds, and nobody writes to any more, less what ``way`` leaves out."""
+        """Fill a fresh volume with what another one holds, that nobody writes to any more, the given way."""
         self._engine.fill(volume, self._image, way(self._engine.read(source, self._image)))
         if source.name not in self._known:
             self.keep(source)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from sm_contract import changes
 from sm_contract.alone import late, told
 from sm_contract.candidate import Given
-from sm_contract.record import ImageFacts, Life, ModelFacts
+from sm_contract.record import WORD, ImageFacts, Life, ModelFacts
 from sm_contract.scenarios.life import LEAVES
 
 HINTS = (
@@ -70,7 +70,7 @@ def training_follow_ups(full: Life, bare: Life, given: Given, image: ImageFacts)
 def _both_failed(full: Life, bare: Life, given: Given, image: ImageFacts) -> list[str]:
     if full.saved or bare.saved:
         return []  # the work was done: the end is what is wrong
-    if bare.start_error:
+    if _told_by_its_files(bare, image):
         return _of_the_image(image)
     if bare.ended == "limit":
         return [changes.NO_RESOURCE_CONFIG, changes.TERMINAL]
@@ -105,10 +105,10 @@ def serving_follow_ups(  # noqa: PLR0911  # a decision list reads best as one
     if model.source == "trained" and not any(file.kind == "file" for file in model.members):
         return []  # there is no model to serve, and that is the cause
     trained = [changes.TRAINED_CONTAINER] if model.source == "trained" else []
-    if bare.start_error:
+    if _told_by_its_files(bare, image):
         return _of_the_image(image)
     if full.ready_at is not None and bare.ready_at is not None and full.ended == bare.ended == "itself":
-        return []  # it was healthy and went away, as it is
+        return _healthcheck(image)  # it was healthy and went away, as it is
     if bare.ended != "itself":  # it hangs, or is healthy and fails when it is invoked
         return [] if told(bare) else [*_of_the_image(image), *trained]
     reliefs = [
@@ -125,8 +125,18 @@ def serving_follow_ups(  # noqa: PLR0911  # a decision list reads best as one
     return [*_of_the_image(image), *_sorted(reliefs, bare, sure)]
 
 
+def _told_by_its_files(life: Life, image: ImageFacts) -> bool:
+    """Whether the entry program's own files say why it did not run: no right of the platform's would mend it."""
+    program = image.programs.get(WORD[life.role])
+    return life.never_executed or (program is not None and program.first_line.endswith("\\r"))
+
+
+def _healthcheck(image: ImageFacts) -> list[str]:
+    return [] if image.healthcheck is None else [changes.NO_HEALTHCHECK]
+
+
 def _of_the_image(image: ImageFacts) -> list[str]:
-    found = []
+    found = _healthcheck(image)
     if image.cmd and image.cmd not in (("train",), ("serve",)):
         found.append(changes.OWN_COMMAND)
     if any(file.path.startswith(tuple(f"{leaf}/" for leaf in LEAVES)) for file in image.baked):

@@ -205,6 +205,7 @@ def watched(stage: Stage, setup: Setup, mounts: list[Mount], environment: dict[s
             devices=setup.devices,
             seccomp=setup.seccomp,
             privileged=setup.privileged,
+            healthcheck=setup.healthcheck,
             memory=stage.memory,
             processes=stage.processes,
             log_bytes=stage.log_bytes,

@@ -197,7 +197,8 @@ class Plan:
             if change == changes.TRAINED_CONTAINER:
                 follow_up = self._served_where_trained(stage, one, bare)
             else:
-                follow_up = self._sure(one, replace(vary(bare, change, self.given), thorough=False), bare_life)
+                lasting = change == changes.NO_HEALTHCHECK  # it has to outlive what ended the other
+                follow_up = self._sure(one, replace(vary(bare, change, self.given), thorough=lasting), bare_life)
             firsts = (full_life, bare_life)
             if follow_up is not None and follow_up.fine(firsts) != bare_life.fine(firsts):
                 if change == changes.ISOLATED:

@@ -55,6 +55,7 @@ class Setup:
     devices: tuple[str, ...] = ()
     seccomp: bool = True
     privileged: bool = False
+    healthcheck: bool = True  # the image's own is run
     mounted: bool = True  # volumes over what the image holds below /opt/ml
     hide: tuple[str, ...] = ()  # further folders hidden by an empty volume
     read_only: bool = False  # the inputs: the input tree of a training, the model of a server
@@ -182,6 +183,7 @@ def vary(setup: Setup, change: str, given: Given, hidden: tuple[str, ...] = ()) 
         changes.OWNED: {"owned": True},
         changes.UNMOUNTED: {"mounted": False},
         changes.OWN_COMMAND: {"own_command": True},
+        changes.NO_HEALTHCHECK: {"healthcheck": False},
         changes.HIDDEN: {"hide": hidden},
         changes.TRAINED_CONTAINER: {},
         changes.GOOD_DATA: {"data": "good"},

@@ -76,10 +76,8 @@ BREAKS = {
             "mode 0644 on serve", then(_file("serve", mode=0o644), no_serving(never_started(NO_START.format("serve"))))
         ),
         Mutation(
-            "an interpreter that is not there",
-            then(
-                program("serve", interpreter="/usr/bin/python2", interpreter_file=None), no_serving(crashing(code=127))
-            ),
+            "an interpreter without the bit",
+            then(program("serve", interpreter_file=replace(PYTHON, mode=0o644)), no_serving(crashing(code=126))),
         ),
         Mutation("no first line", program("train", form="other", interpreter="", first_line="import os")),
         Mutation("a directory of that name", _file("train", kind="directory")),
@@ -114,7 +112,7 @@ BREAKS = {
         Mutation("no /etc/passwd at all", image(user="svc", passwd=None)),
     ],
     "SM-IMAGE-REFERENCE-03": [
-        Mutation("a long path", image(reference="registry.example/" + "nested/" * 40 + "linear:1")),
+        Mutation("a long path", image(reference="registry.example/" + "nested/" * 34 + "linear:1")),
         Mutation(
             "white space in a tag of an archive", image(source="docker archive", reference="a b.tar", tags=("a b:1",))
         ),
@@ -160,7 +158,7 @@ BREAKS = {
         Mutation(
             "the server in CMD",
             then(
-                image(entrypoint=("/bin/sh", "-c"), cmd=("/opt/program/start",)),
+                image(entrypoint=("/bin/sh",), cmd=("/opt/program/start",)),
                 no_serving(crashing("sh: serve: not found", code=127)),
                 follow_up("serve.bare", changes.OWN_COMMAND),
             ),
@@ -211,13 +209,13 @@ KEEPS = {
         ),
     ],
     "SM-IMAGE-USER-02": [
-        Mutation("by number", image(user="1000:1000")),
+        Mutation("by number", image(user="0:1000")),
         Mutation("root, and its group", image(user="root:root")),
     ],
     "SM-IMAGE-REFERENCE-03": [
         Mutation("255 characters", image(reference="r/" + "n" * 251 + ":1")),
         Mutation(
-            "a file with white space in its path", image(source="oci layout", reference="my image/", tags=("a:1",))
+            "a file with white space in its path", image(source="oci layout", reference="my image/", tags=("team/a:1",))
         ),
     ],
     "SM-IMAGE-RESERVED-01": [

@@ -29,7 +29,7 @@ TEXTS = {
         "add it before USER (RUN useradd …, RUN groupadd …), or leave USER out: hosting expects root",
     ),
     "SM-IMAGE-REFERENCE-03": (
-        "registry.example/nested/nested/nested/nested/nested/nested/n… has 305 characters",
+        "registry.example/nested/nested/nested/nested/nested/nested/n… has 263 characters",
         "push it under a shorter repository path or tag",
     ),
     "SM-IMAGE-RESERVED-01": (
@@ -43,6 +43,119 @@ TEXTS = {
     "SM-IMAGE-ARGUMENT-01": (
         "`train` exited with 2 after 0.8 s: the program was started and refused its argument (train.bare)",
         'let the entry program accept `train`, or put a small script in front of it as ENTRYPOINT that drops the word: exec supervisord -n  (without "$@")',
+    ),
+    "SM-IMAGE-ENTRYPOINT-01": (
+        "ENTRYPOINT is a line for /bin/sh: 'python3 /opt/program/serve.py'; the shell is the first process, and takes the word `train` or `serve` for itself",
+        'write it as a list, ENTRYPOINT ["/opt/program/start"], and let a script end with exec … "$@"',
+    ),
+    "SM-IMAGE-ENTRYPOINT-02": (
+        "ENTRYPOINT begins with 'tini'",
+        "take it out: let the program itself handle SIGTERM, and reap its children if it starts any",
+    ),
+    "SM-IMAGE-USER-01": (
+        "USER is app (uid 1000) in registry.example/team/linear:1.4",
+        "end the Dockerfile with USER root; if it has to be another user, waive this and see that /opt/ml can be read and written by it",
+    ),
+    "SM-IMAGE-STOPSIGNAL-01": (
+        "STOPSIGNAL is SIGINT: whoever stops the container by `docker stop` sends that",
+        "take STOPSIGNAL out, and handle SIGTERM",
+    ),
+    "SM-IMAGE-VOLUME-01": (
+        "VOLUME /opt/ml/model: where the platform mounts a folder above it, an anonymous volume lies over what the job reads and keeps what it writes",
+        "take VOLUME /opt/ml/model out of the Dockerfile; one that a base image brings cannot be taken back",
+    ),
+    "SM-IMAGE-EXPOSE-01": ("EXPOSE names 5000/tcp", "take EXPOSE 5000/tcp out; it does nothing"),
+    "SM-IMAGE-HEALTHCHECK-01": (
+        "`serve` exited with 0 after 0.4 s (serve.bare), and without its HEALTHCHECK it works",
+        "take HEALTHCHECK out, or let its command do nothing but exit 1",
+    ),
+    "SM-IMAGE-ENV-01": (
+        "ENV sets SAGEMAKER_BIND_TO_PORT: a program that looks for it takes a plain job for another kind",
+        "take ENV SAGEMAKER_BIND_TO_PORT out, and read it with a default in the program",
+    ),
+    "SM-IMAGE-ENV-02": (
+        "ENV sets AWS_DEFAULT_REGION: in every other Region the image calls the wrong one",
+        "take ENV AWS_DEFAULT_REGION out; give it as a variable of the job or the model where it is needed",
+    ),
+    "SM-IMAGE-LABEL-01": (
+        "LABEL com.amazonaws.sagemaker.capabilities.multi-models is 'True'",
+        "write LABEL com.amazonaws.sagemaker.capabilities.multi-models=true",
+    ),
+    "SM-IMAGE-LOG-01": (
+        "`train` exited with 0 after 1.4 s (train.bare), and wrote nothing to either",
+        "log to stderr instead of a file (logging.StreamHandler), or link the log file to /dev/stderr",
+    ),
+    "SM-INFER-RUN-10": (
+        "the first line of /opt/program/serve ends in CR LF: the kernel takes the CR for a part of '#!/bin/sh\\\\r'",
+        "RUN sed -i 's/\\r$//' /opt/program/serve: it has Windows line ends (*.sh text eol=lf in .gitattributes keeps them out)",
+    ),
+    "SM-PRIV-FILECAP-01": (
+        "/usr/bin/python3.11 carries the file capabilities SYS_PTRACE, and starting `serve` of registry.example/team/linear:1.4 executes it",
+        "RUN setcap -r /usr/bin/python3.11 in the Dockerfile, or copy the file (a copy has none)",
+    ),
+    "SM-IMAGE-SIZE-01": (
+        "registry.example/team/linear:1.4 has 200.0 MB unpacked",
+        "leave out what it does not need at run time (docker history shows which line brings how much), or declare a bigger max_image_size",
+    ),
+    "SM-IMAGE-LAYERS-01": (
+        "registry.example/team/linear:1.4 has 130 layers",
+        "join RUN lines with &&, or copy the result into a fresh stage: FROM …, COPY --from=…",
+    ),
+    "SM-IMAGE-LAYERS-02": (
+        "layer 2 of registry.example/team/linear:1.4 has 52,001 MiB",
+        "split the COPY or RUN that makes it, or give big files as a model or a channel",
+    ),
+    "SM-IMAGE-MANIFEST-01": (
+        "registry.example/team/linear:1.4 leads to application/vnd.oci.image.manifest.v1+json; CreateModel was seen to refuse it",
+        "build it for one platform with Docker's media types: docker buildx build --provenance=false --sbom=false --output type=registry,oci-mediatypes=false …",
+    ),
+    "SM-IMAGE-MANIFEST-02": (
+        "1 attestation manifest(s) (platform unknown/unknown) ride on registry.example/team/linear:1.4",
+        "switch them off: docker buildx build --provenance=false --sbom=false --output type=registry,oci-mediatypes=false …",
+    ),
+    "SM-IMAGE-MANIFEST-03": (
+        "that of registry.example/team/linear:1.4 is of schema 1 (application/vnd.docker.distribution.manifest.v1+prettyjws)",
+        "pull it and push it again with a docker client since 1.10",
+    ),
+    "SM-IMAGE-MANIFEST-04": (
+        "the manifest of registry.example/team/linear:1.4 has 5,000,000 characters",
+        "drop annotations from the build (--annotation), and layers if there are very many",
+    ),
+    "SM-IMAGE-COMPRESSION-02": (
+        "layer 2 of 2 of registry.example/team/linear:1.4 is application/vnd.docker.image.rootfs.diff.tar.zstd",
+        "build it with compression=gzip: docker buildx build --output type=registry,compression=gzip …",
+    ),
+    "SM-IMAGE-REFERENCE-01": (
+        "the repository of My_Repo:1 is 'My_Repo' (7 characters)",
+        "tag it under another name: docker tag My_Repo:1 team/my-repo",
+    ),
+    "SM-IMAGE-REFERENCE-02": (
+        "the tag of team/linear:1.4+build7 is '1.4+build7' (10 characters)",
+        "tag it anew: 1.4-build7",
+    ),
+    "SM-IMAGE-REFERENCE-04": (
+        "registry.example/team/linear:latest is whatever was tagged last",
+        "tag each build, and judge and deploy that one: registry.example/team/linear:1.0",
+    ),
+    "SM-IMAGE-GPU-01": (
+        "registry.example/team/linear:1.4 holds /usr/lib/x86_64-linux-gnu/libcuda.so.550.54.15",
+        "leave driver packages out (nvidia-driver-*, libnvidia-compute-*, nvidia-utils-*): the CUDA toolkit's packages are enough, such as cuda-libraries-12-4",
+    ),
+    "SM-IMAGE-GPU-02": (
+        "there is none in registry.example/team/linear:1.4, though it is meant for GPUs (ENV CUDA_VERSION=12.4.1)",
+        "build it from nvidia/cuda:…-runtime, or install the framework with its CUDA packages; if it needs no GPU, take those settings out",
+    ),
+    "SM-IMAGE-GPU-03": (
+        "registry.example/team/linear:1.4 holds /usr/local/cuda-12.4/compat, and its entry point does not speak of it",
+        "in the entry script compare the driver's version (/proc/driver/nvidia/version) with the one the folder is for (its libcuda.so.*), and only if it is older: export LD_LIBRARY_PATH=/usr/local/cuda-12.4/compat:$LD_LIBRARY_PATH; or remove the package cuda-compat",
+    ),
+    "SM-INFER-GPU-03": (
+        "registry.example/team/linear:1.4 uses them everywhere, under a newer driver too: ENV LD_LIBRARY_PATH=/usr/local/cuda/compat:/usr/local/lib",
+        "take that out; in the entry script compare the driver's version (/proc/driver/nvidia/version) with the one the folder is for (its libcuda.so.*), and only if it is older: export LD_LIBRARY_PATH=/usr/local/cuda-12.4/compat:$LD_LIBRARY_PATH",
+    ),
+    "SM-IMAGE-LABEL-02": (
+        "LABEL com.amazonaws.sagemaker.inference.cuda.verified_versions is 'latest'",
+        "list the versions the image was tried with: LABEL com.amazonaws.sagemaker.inference.cuda.verified_versions=12.4",
     ),
     "SM-PRIV-CAPABILITY-01": (
         "`train` exited with 1 after 0.8 s (train.bare); with every further capability but SYS_ADMIN it works",

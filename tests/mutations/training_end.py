@@ -137,7 +137,7 @@ BREAKS = {
 KEEPS = {
     "SM-TRAIN-DATA-03": [
         Mutation("another code", life("train.missing_channel", fields(exit_code=7))),
-        Mutation("no log", life("train.missing_channel", fields(log=()))),
+        Mutation("no reason given", life("train.missing_channel", saying("bye"))),
     ],
     "SM-TRAIN-DATA-04": [Mutation("two of them", candidate(optional_channels=("validation", "test")))],
     "SM-TRAIN-OUT-01": [
@@ -151,7 +151,7 @@ KEEPS = {
         Mutation("killed by a signal", life("train.bad_hyperparameter", fields(exit_code=134))),
         Mutation("code 255", life("train.bad_hyperparameter", fields(exit_code=255))),
     ],
-    "SM-TRAIN-FAIL-03": [Mutation("code 2, no word", life("train.bad_data", fields(exit_code=2, log=())))],
+    "SM-TRAIN-FAIL-03": [Mutation("code 2, one word", life("train.bad_data", fields(exit_code=2, log=lines("bye"))))],
     "SM-TRAIN-FAIL-08": [
         Mutation("code 1 instead of 137", life("train.killed_child", fields(exit_code=1))),
         Mutation("data that is not waited for", _midway(fields())),
