@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from textwrap import dedent
 
 from good_record import good_record
 
@@ -108,3 +109,17 @@ def journal(folder: Path, *records: Record, label: str = "", complete: bool = Tr
     path = folder.parent / f"{folder.name}-{len(list(folder.parent.iterdir()))}.jsonl"
     write_journal(path, {label or each.image.reference: each for each in records}, complete=complete)
     return f"--sm-judge={path}"
+
+
+ARCH = "SM-IMAGE-ARCH-01"
+OS = "SM-IMAGE-OS-01"
+GOOD = named("good:1")
+BAD = named("bad:1", architecture="arm64")
+LOOKED_AT = looked_at("seen:1")
+A_CONFTEST_THAT_RAISES = {"conftest.py": "raise RuntimeError('a conftest of the folder')"}
+
+
+def write(folder: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(dedent(text), encoding="utf-8")

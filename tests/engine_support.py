@@ -19,6 +19,11 @@ from typing import Any
 import docker as docker_py
 import pytest
 
+from sm_contract.engine import connect
+from sm_contract.engine.docker import DockerEngine
+from sm_contract.engine.protocol import Container, ContainerSpec
+
+NAME = f"sm-engine-test-{os.getpid()}"
 BUSYBOX = Path("/usr/bin/busybox")
 TOOLS = (
     "sh",
@@ -68,6 +73,10 @@ def tar(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
     return buffer.getvalue()
 
 
+def link(name: str, target: str) -> tuple[tarfile.TarInfo, bytes]:
+    return member(name, type=tarfile.SYMTYPE, linkname=target)
+
+
 def read_tar(chunks: Iterator[bytes]) -> dict[str, tarfile.TarInfo]:
     with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
         return {info.name.removeprefix("./") or ".": info for info in archive}
@@ -110,6 +119,40 @@ def copy_of(image: str) -> Iterator[str]:
         yield docker("image", "inspect", "--format", "{{.Id}}", tag).strip()
     finally:
         docker("rmi", tag)
+
+
+def opened() -> Iterator[DockerEngine]:
+    """The engine as a run has it; nothing of it is left."""
+    client()
+    made = connect.open_engine(None, deadline_seconds=600)
+    yield made
+    made.close()
+    assert things(client(), made.session.id) == []
+
+
+class Run:
+    """A container with its log."""
+
+    def __init__(self, engine: DockerEngine, image: str, script: str, network: str = "none", **fields: Any) -> None:
+        self.lines: list[tuple[float, str, str]] = []
+        spec = ContainerSpec(
+            image=image,
+            command=("/bin/sh", "-c", script),
+            purpose="test",
+            network=engine.network(network),
+            **fields,
+        )
+        self.container: Container = engine.create(spec)
+        self.container.follow(lambda *line: self.lines.append(line))
+        self.container.start()
+
+    def finish(self, seconds: float = 20) -> int | None:
+        assert self.container.exited.wait(seconds), "it did not end"
+        assert self.container.drained(5)
+        return self.container.exit_code()
+
+    def text(self, stream: str = "stdout") -> list[str]:
+        return [text for _, name, text in self.lines if name == stream]
 
 
 def until(what: Callable[[], Any], seconds: float = 10.0, every: float = 0.05) -> Any:

@@ -162,7 +162,7 @@ KEEPS = {
     ],
     "SM-TRAIN-FAIL-04": [
         Mutation("long, and not English", lives(SPOILT, _failure("Fehler: größer als 0 erwartet\n" * 30))),
-        Mutation("without a log", lives(SPOILT, fields(log=()))),
+        Mutation("few words in the log", lives(SPOILT, saying("bye"))),
     ],
     "SM-TRAIN-FAIL-05": [
         Mutation("short, in words of its own", life(BAD, _failure("epochs: minus one?"))),
