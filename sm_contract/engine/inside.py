@@ -142,6 +142,7 @@ class LinuxInside:
             return ()
         facts = {pid: fact for pid in self._members(container) if (fact := _process(pid)) is not None}
         masks = {pid: _sigterm(pid, waits=True) or (False, False) for pid in facts}
+        tasks = {pid: tuple(_tasks(pid)) for pid in facts}
 
         def depth(pid: int) -> int:
             steps = 0
@@ -158,7 +159,9 @@ class LinuxInside:
                 depth=depth(pid),
                 catches_sigterm=masks[pid][0],
                 ignores_sigterm=masks[pid][1],
-                waits_for_child=_waits_for_child(pid),
+                waits_for_child=("S", "do_wait") in tasks[pid][:1],
+                waits_for_pipe=any(place.startswith("wait_for_partner") for _, place in tasks[pid]),
+                at_work=any(state in ("R", "D") for state, _ in tasks[pid]),
             )
             for pid, (parent, command, rss) in sorted(facts.items())
         )
@@ -232,10 +235,13 @@ def _sigterm(pid: int, *, waits: bool = False) -> tuple[bool, bool] | None:
     return has["SigCgt"] or (waits and has["SigBlk"]), has["SigIgn"]
 
 
-def _waits_for_child(pid: int) -> bool:
+def _tasks(pid: int) -> Iterator[tuple[str, str]]:
+    """The state of each thread, the first one's first, and where in the kernel it waits."""
     with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/wchan").read_text() == "do_wait"
-    return False
+        for task in sorted(Path(f"/proc/{pid}/task").iterdir(), key=lambda path: int(path.name)):
+            with contextlib.suppress(OSError):
+                stat = (task / "stat").read_text(errors="replace")
+                yield stat[stat.rfind(")") + 2 :][:1], (task / "wchan").read_text()
 
 
 def _process(pid: int) -> tuple[int, str, int] | None:

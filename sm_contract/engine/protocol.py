@@ -123,6 +123,8 @@ class Process:
     catches_sigterm: bool = False  # by a handler, or waits for it
     ignores_sigterm: bool = False
     waits_for_child: bool = False  # it does nothing else just now
+    waits_for_pipe: bool = False  # for the other end of a named pipe to be opened
+    at_work: bool = False  # a thread of it runs, would if it got a processor, or waits for a disk
 
 
 class Container(Protocol):

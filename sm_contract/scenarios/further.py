@@ -105,7 +105,7 @@ class Further:
 
     def _usual(self) -> float:
         """How long a training takes."""
-        return max(life.seconds for life in self.firsts.values())
+        return max(life.seconds for life in self.firsts.values() if life.good)
 
 
 def hidden_folders(image: ImageFacts) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from sm_contract.scenarios.life import Watch
 PATIENCE_FOR_CHILD = 10.0  # seconds for a child to appear
 PATIENCE_TO_SETTLE = 60.0  # for a training that waits for its data to stand still
 STILL = 8  # looks at a tenth of a second
+STILL_ELSEWHERE = 40  # where nothing is seen to wait for a pipe: it may sleep before it begins
 DEAF = 3.0  # seconds for something to happen though the first process has no handler
 HELD = 20.0  # on pipes nobody waits longer: what is held by them cannot end, however well it was told
 NAMED = 5
@@ -91,11 +92,12 @@ def _midway(watch: Watch) -> bool:
         return not watch.container.exited.is_set()
     still, before = 0, (frozenset[int](), 0.0)
     for _ in watch.wait(time.monotonic() + PATIENCE_TO_SETTLE, "a training that waits for its data", pace=0.1):
-        pids, used = frozenset(one.pid for one in _processes(watch)), watch.container.cpu_seconds() or 0.0
-        still = still + 1 if pids == before[0] and used - before[1] < 0.01 else 0
+        processes, used = _processes(watch), watch.container.cpu_seconds() or 0.0
+        pids, at_work = frozenset(one.pid for one in processes), any(one.at_work for one in processes)
+        still = still + 1 if pids == before[0] and used - before[1] < 0.01 and not at_work else 0
         before = (pids, used)
-        if still >= STILL:
-            return not watch.container.exited.is_set()
+        if still >= (STILL if any(one.waits_for_pipe for one in processes) else STILL_ELSEWHERE):
+            break
     return not watch.container.exited.is_set()
 
 
