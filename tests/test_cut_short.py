@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from good_record import good_record
-from mutations import Mutation, image, invocations, models, serving, training, training_end
+from mutations import Mutation, image, invocations, measured_again, models, serving, training, training_end
 
 import sm_contract.contract
 from sm_contract.judge import judge
@@ -43,7 +43,7 @@ def test_what_went_well_is_proved() -> None:
 
 def test_the_other_role_and_the_image_itself_are_judged_as_ever() -> None:
     record = BREAKS["SM-TRAIN-FAIL-01"].change(image(architecture="arm64")(good_record()))
-    served = BREAKS["SM-INFER-STOP-01"].change(good_record())
+    served = measured_again(BREAKS["SM-INFER-STOP-01"].change(good_record()))
 
     assert cut_short(record, *ROLES)["SM-IMAGE-ARCH-01"] is Verdict.FAILED
     assert cut_short(served, "training")["SM-INFER-STOP-01"] is Verdict.FAILED

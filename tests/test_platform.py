@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 import tarfile
 import threading
 import time
@@ -202,3 +203,45 @@ def test_nobody_there_is_refused() -> None:
 
 def test_first_bytes_are_shown_safely(serve: Callable[[Handler], Callable[[float], socket.socket]]) -> None:
     assert first_bytes(serve(answering(b"\x15\x03\x1b[31m")), 2) == "\\x15\\x03\\x1b[31m"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's clock of a connection is Linux's")
+def test_a_connection_takes_what_the_kernel_says_and_not_when_we_were_woken(
+    serve: Callable[[Handler], Callable[[float], socket.socket]],
+) -> None:
+    connect = serve(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
+
+    def woken_late(limit: float) -> socket.socket:
+        sock = connect(limit)
+        time.sleep(0.4)
+        return sock
+
+    answer = exchange(woken_late, "GET", "/ping", headers={}, limit=2)
+
+    assert answer.seconds > 0.4
+    assert answer.connect_seconds is not None
+    assert answer.connect_seconds < 0.2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a full backlog drops packets on Linux")
+def test_a_full_backlog_shows_as_the_time_that_it_cost() -> None:
+    with socket.socket() as listener, socket.socket() as first:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        first.connect(listener.getsockname())
+
+        def accept() -> None:
+            for _ in range(2):
+                time.sleep(0.6)
+                taken, _ = listener.accept()
+                taken.close()
+
+        accepting = threading.Thread(target=accept)
+        accepting.start()
+        answer = exchange(
+            lambda limit: socket.create_connection(listener.getsockname(), limit), "GET", "/", headers={}, limit=5
+        )
+        accepting.join()
+
+    assert answer.connect_seconds is not None
+    assert answer.connect_seconds > 0.5

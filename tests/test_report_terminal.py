@@ -58,7 +58,7 @@ def test_colour_adds_nothing_but_colour(case: str) -> None:
 
 def too_wide(text: str, width: int) -> list[str]:
     """Lines wider than the page; an address, a path and a command stay one thing to copy."""
-    whole = ("https://", "--", " by hand  ")
+    whole = ("https://", "--", "/show.sh")
     return [line for line in plain(text).splitlines() if width_of(line) > width and not any(w in line for w in whole)]
 
 
