@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable
 
@@ -14,6 +15,8 @@ PATIENCE_TO_SETTLE = 60.0  # for a training that waits for its data to stand sti
 STILL = 8  # looks at a tenth of a second
 STILL_ELSEWHERE = 40  # where nothing is seen to wait for a pipe: it may sleep before it begins
 DEAF = 3.0  # seconds for something to happen though the first process has no handler
+SPOKEN = 0.5  # seconds after its first line, when a training has surely begun
+SILENT = 8.0  # seconds for a first line: a busy machine is slow to start a program
 HELD = 20.0  # on pipes nobody waits longer: what is held by them cannot end, however well it was told
 NAMED = 5
 
@@ -87,8 +90,11 @@ def _midway(watch: Watch) -> bool:
     """Wait until the training is in its middle; False if it ended before."""
     after = watch.setup.after
     if after is not None:
-        for _ in watch.wait(watch.began + after, "the middle of the training", pace=0.02):
-            pass
+        patience = max(after, SILENT if watch.setup.midway == "stop" else 0.0)
+        for _ in watch.wait(watch.began + patience + after, "the middle of the training", pace=0.02):
+            began = next((line.at for line in list(watch.lines) if line.text.strip()), math.inf)
+            if watch.now() >= max(after, began + SPOKEN):
+                break
         return not watch.container.exited.is_set()
     still, before = 0, (frozenset[int](), 0.0)
     for _ in watch.wait(time.monotonic() + PATIENCE_TO_SETTLE, "a training that waits for its data", pace=0.1):
@@ -115,7 +121,13 @@ def _by_weight(processes: Iterable[Process]) -> list[Process]:
     """The training itself first: the biggest, but the first process where it does not only wait for the others."""
     found = sorted(processes, key=lambda one: one.rss, reverse=True)
     biggest = found[0].rss if found else 0
-    return sorted(found, key=lambda one: one.depth > 0 or one.waits_for_child or one.rss < biggest / 2)
+
+    def place(one: Process) -> int:
+        if one.depth > 0:
+            return 1
+        return 2 if one.waits_for_child or one.rss < biggest / 2 else 0
+
+    return sorted(found, key=place)
 
 
 def _survivor(process: Process, before: Process | None) -> Survivor:
