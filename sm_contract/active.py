@@ -86,6 +86,7 @@ class Active:
         self._show = show
         self._worker = hasattr(config, "workerinput")
         self._handlers: dict[int, Any] = {}
+        self._interrupted = False  # while the images were looked at
 
     # --- collection
 
@@ -244,13 +245,18 @@ class Active:
         self._end_tidily()
         if self._gate.shared is not None or session.config.option.collectonly:
             return
-        self._gate.look(self._run())
+        try:
+            self._gate.look(self._run())
+        except KeyboardInterrupt:  # pytest ends with its last hooks, which report, only from the next one on
+            self._interrupted = True
         if self._gate.problem:
             self._show.hush()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> bool | None:
         """Collect nothing of the contract where nothing can be judged."""
+        if self._interrupted:
+            raise KeyboardInterrupt
         return True if self._gate.alone and self._gate.problem else None
 
     def _end_tidily(self) -> None:

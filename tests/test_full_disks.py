@@ -70,7 +70,7 @@ def test_the_disk_of_the_engine(folder: Path, shell: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "written"), [("16k", set()), ("96k", {"result.json", "junit.xml"})], ids=["all reports", "the journal"]
+    ("size", "written"), [("16k", set()), ("152k", {"result.json", "junit.xml"})], ids=["all reports", "the journal"]
 )
 def test_the_disk_of_the_reports(folder: Path, disk: Path, size: str, written: set[str]) -> None:
     with small_disk(disk, size):
