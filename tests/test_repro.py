@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -61,8 +62,10 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, list[r
     """Each fault judged by what it breaks, and what its scripts saw; two at a time."""
     docker = Docker()
 
+    home = tmp_path_factory.mktemp("repro")
+
     def one(name: str) -> list[repro.Shown]:
-        return list(repro.show(repro.judge(name, tmp_path_factory.mktemp("repro"), docker)))
+        return list(repro.show(repro.judge(name, Path(tempfile.mkdtemp(dir=home)), docker)))
 
     with outside(), ThreadPoolExecutor(2) as pool:
         yield dict(zip(FAULTS, pool.map(one, FAULTS), strict=True))
