@@ -58,6 +58,7 @@ _OPTIONS: dict[str, Callable[[ContainerSpec], Iterator[str]]] = {  # every field
     "devices": lambda spec: (f"--device {quote(device)}" for device in spec.devices),
     "seccomp": lambda spec: iter([] if spec.seccomp else ["--security-opt seccomp=unconfined"]),
     "privileged": lambda spec: iter(["--privileged"] if spec.privileged else []),
+    "healthcheck": lambda spec: iter([] if spec.healthcheck else ["--no-healthcheck"]),
     "memory": lambda spec: iter([f"--memory {spec.memory} --memory-swap {spec.memory}"] if spec.memory else []),
     "processes": lambda spec: iter([f"--pids-limit {spec.processes}"] if spec.processes else []),
     "log_bytes": lambda spec: iter([f"--log-driver json-file --log-opt max-size={max(spec.log_bytes // 1024, 64)}k"]),
