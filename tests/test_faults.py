@@ -21,6 +21,10 @@ from fixtures.outside import outside
 TOGETHER: dict[frozenset[str], str] = {  # ids that one observation decides both, with the sentence that forces it
     frozenset({"SM-TRAIN-NET-04", "SM-TRAIN-OUT-01"}): "a model that only its own upload hands over is not in "
     "/opt/ml/model: the same empty folder after exit code 0 breaks both",
+    frozenset({"SM-TRAIN-USER-01", "SM-IMAGE-USER-01"}): "who may not write what is root's is another user than root: "
+    "the image's USER breaks both",
+    frozenset({"SM-PRIV-READ-01", "SM-IMAGE-USER-01"}): "who may not read what is root's is another user than root: "
+    "the image's USER breaks both",
 }
 
 

@@ -102,8 +102,8 @@ def test_the_exit_code_passes_every_wrapper(training: Training) -> None:
         life = training.lives.get(f"train.killed_child+{changes.GOOD_DATA}", life)
     if life.kill is None:
         raise NotTestable(
-            'accept_not_testable = ["SM-TRAIN-FAIL-08"], or declare hyperparameters that make the training last some '
-            f"seconds: it ended before a child of it could be killed: {found(life)}",
+            'accept_not_testable = ["SM-TRAIN-FAIL-08"], or long_hyperparameters that make the training last a '
+            f"minute: it ended before a child of it could be killed: {found(life)}",
             evidence=[life],
         )
     if life.kill.depth == 0:

@@ -64,7 +64,8 @@ class Further:
     def _killed_child(self) -> None:
         setup = replace(self._ground("train.killed_child"), data="pipes", midway="kill")
         if self.sure(setup, None).kill is None:  # it would not wait for pipes to be filled
-            self.sure(replace(vary(setup, changes.GOOD_DATA, self.given), after=self._usual() / 2), None)
+            at_work = replace(vary(setup, changes.GOOD_DATA, self.given), after=self._usual() / 2)
+            self.sure(self._long(at_work) if self.given.long_hyperparameters else at_work, None)
 
     def _odd(self) -> None:
         """All oddities at once; if that does not end cleanly, the values and the names by themselves."""
@@ -83,8 +84,7 @@ class Further:
         """
         setup = replace(self._ground("train.stopped"), midway="stop")
         if self.given.long_hyperparameters:
-            values = {**self.given.hyperparameters, **self.given.long_hyperparameters}
-            setup = replace(setup, hyperparameters=dict(values), after=self._usual() + 1)
+            setup = self._long(setup)
         else:
             setup = replace(setup, data="pipes")
         life = self.one(setup)
@@ -99,6 +99,11 @@ class Further:
         setup = train_bare(self.given) if bare.good else train_full(self.given)
         hiding = vary(setup, changes.HIDDEN, self.given, hidden_folders(self.image))
         self.sure(hiding, bare if bare.good else self.firsts["train.full"])
+
+    def _long(self, setup: Setup) -> Setup:
+        """One that lasts, as the owner says how: its middle is past the end of a usual one."""
+        values = {**self.given.hyperparameters, **self.given.long_hyperparameters}
+        return replace(setup, hyperparameters=dict(values), after=self._usual() + 1)
 
     def _required(self) -> list[str]:
         return [name for name, channel in self.given.channels.items() if channel.required]
