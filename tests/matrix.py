@@ -1,9 +1,11 @@
 """The matrix: every requirement by fault by mutation, every candidate judged by the whole contract.
 
-    make matrix            judges everything on this engine and writes docs/matrix.json and docs/matrix.md
-    make matrix RUNS=3     three whole runs, one after the other, and counts the verdicts that flipped
+    make matrix                    judges everything on this engine and writes docs/matrix.json and docs/matrix.md
+    make matrix RUNS=3             three whole runs, one after the other, and counts the verdicts that flipped
+    make matrix NAMES="a b"        judges these alone, and puts them into the matrix on file if there is one
 
-What it judged is stamped with digests, so that a test can tell what has changed since.
+Each candidate is stamped with the digest of the code that judged it, each requirement with its own as of when all
+its faults were judged, so that a test can tell what has changed since.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import sys
 import tempfile
 import textwrap
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
@@ -66,10 +69,15 @@ def chapter_digest(module: str) -> str:
 
 
 def fault_digest(fault: Fault) -> str:
-    """Of what a fault changes in the reference."""
+    """Of what a fault changes in the reference, and of the chapters that hold what it breaks."""
+    known = contract()
     values = {each.name: getattr(fault, each.name) for each in fields(fault)}
+    chapters = sorted({known[id].module for id in fault.breaks if id in known})
     return _digest(
-        f"{name}={inspect.getsource(value) if callable(value) else value!r}" for name, value in values.items()
+        [
+            *(f"{name}={inspect.getsource(value) if callable(value) else value!r}" for name, value in values.items()),
+            *(chapter_digest(module) for module in chapters),
+        ]
     )
 
 
@@ -85,30 +93,36 @@ def contract() -> dict[str, Requirement]:
 # --- what a matrix says, and what has changed since ----------------------------------------------------------
 
 
-def stamped(runs: Sequence[Sequence[Judged]], seconds: float) -> dict[str, Any]:
-    """The matrix of one or more whole runs."""
-    known = contract()
+def stamped(
+    runs: Sequence[Sequence[Judged]], seconds: float, before: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The matrix of one or more whole runs; with ``before``, that one with the candidates judged now in their rows."""
     last = {run.name: run for run in runs[-1]}
+    code, old = code_digest(), (before or {}).get("candidates", {})
+    rows = {name: {"code": code, **_seen(last[name])} if name in last else old.get(name) for name in CANDIDATES}
+    whole = {"runs": len(runs), "seconds": round(seconds), "flips": flips(runs)}
     return {
         "contract": CURRENT,
         "made": date.today().isoformat(),
-        "code": code_digest(),
-        "runs": len(runs),
-        "seconds": round(seconds),
-        "flips": flips(runs),
-        "chapters": {module: chapter_digest(module) for module in sorted({one.module for one in known.values()})},
-        "requirements": {
-            id: {
-                "digest": requirement_digest(one),
-                "level": one.entry.level,
-                "chapter": one.module.rpartition(".")[2],
-                "faults": sorted(fault.name for fault in FAULTS.values() if id in fault.breaks),
-                "breaks": [mutation.name for mutation in BREAKS.get(id, ())],
-                "keeps": [mutation.name for mutation in KEEPS.get(id, ())],
-            }
-            for id, one in known.items()
-        },
-        "candidates": {name: _seen(last[name]) for name in CANDIDATES if name in last},
+        **({key: before[key] for key in whole} if before else whole),
+        "requirements": {id: _stated(one, last, before) for id, one in contract().items()},
+        "candidates": {name: row for name, row in rows.items() if row},
+    }
+
+
+def _stated(one: Requirement, judged: Mapping[str, Judged], before: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A requirement's row. Its digest is that of the check as its faults were last judged by it, all of them."""
+    faults = sorted(fault.name for fault in FAULTS.values() if one.id in fault.breaks)
+    digest = requirement_digest(one)
+    if before and not judged.keys() >= set(faults):
+        digest = before["requirements"].get(one.id, {}).get("digest", "")
+    return {
+        "digest": digest,
+        "level": one.entry.level,
+        "chapter": one.module.rpartition(".")[2],
+        "faults": faults,
+        "breaks": [mutation.name for mutation in BREAKS.get(one.id, ())],
+        "keeps": [mutation.name for mutation in KEEPS.get(one.id, ())],
     }
 
 
@@ -158,22 +172,9 @@ def outdated(matrix: Mapping[str, Any]) -> list[str]:
 
 def to_prove(matrix: Mapping[str, Any] | None) -> list[str]:
     """The faults an ordinary test run proves: those of chapters touched since, new or changed ones, and a sample."""
-    if matrix is None:
-        return list(FAULTS)
-    known = contract()
-    touched = {module for module, digest in matrix["chapters"].items() if not _same(module, digest)}
-    touched |= {one.module for one in known.values()} - set(matrix["chapters"])
-    changed = {
-        name
-        for name, fault in FAULTS.items()
-        if matrix["candidates"].get(name, {}).get("digest") != fault_digest(fault)
-        or any(id not in known or known[id].module in touched for id in fault.breaks)
-    }
+    rows = matrix["candidates"] if matrix else {}
+    changed = {name for name, fault in FAULTS.items() if rows.get(name, {}).get("digest") != fault_digest(fault)}
     return [name for number, name in enumerate(FAULTS) if name in changed or number % SAMPLE == 0]
-
-
-def _same(module: str, digest: str) -> bool:
-    return module in sys.modules and chapter_digest(module) == digest
 
 
 # --- the page ---------------------------------------------------------------------------------------------
@@ -187,6 +188,8 @@ def page(matrix: Mapping[str, Any]) -> str:
     mutations = sum(len(row["breaks"]) for row in requirements.values())
     neutral = sum(len(row["keeps"]) for row in requirements.values())
     unflagged = [name for name in good if not candidates[name]["broken"]]
+    codes = Counter(row["code"] for row in candidates.values())
+    judged = ", ".join(f"{count} by the code `{code}`" for code, count in codes.most_common())
     lines = [
         "# The matrix",
         "",
@@ -194,8 +197,9 @@ def page(matrix: Mapping[str, Any]) -> str:
         "violation, judged by the whole contract on a real engine. Each mutation is a change of a good record that",
         "must flip exactly its requirement, or, a neutral one, must flip none.",
         "",
-        f"- made {matrix['made']} of the code `{matrix['code']}`, contract {matrix['contract']}, "
-        f"{matrix['runs']} whole run(s) in {matrix['seconds'] // 60} min {matrix['seconds'] % 60:02d} s",
+        f"- made {matrix['made']}, contract {matrix['contract']}; candidates judged: {judged}",
+        f"- {matrix['runs']} whole run(s) in {matrix['seconds'] // 60} min {matrix['seconds'] % 60:02d} s; what was "
+        "touched since was judged again by itself",
         f"- {len(requirements)} requirements, {len(faults)} faults, {mutations} mutations that flip, {neutral} neutral "
         f"ones; {len(unflagged)} of {len(good)} good images without a finding",
         f"- verdicts that flipped between the runs: {len(matrix['flips'])}",
@@ -253,7 +257,7 @@ def whole_run(names: Sequence[str]) -> list[Judged]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--runs", type=int, default=1, help="whole runs, one after the other")
-    parser.add_argument("names", nargs="*", help="only these candidates; nothing is written then")
+    parser.add_argument("names", nargs="*", help="these candidates alone, put into the matrix on file")
     given = parser.parse_args()
     began = time.monotonic()
     runs = [whole_run(given.names or CANDIDATES) for _ in range(given.runs)]
@@ -261,13 +265,14 @@ def main() -> int:
     turned = flips(runs)
     for line in [*wrong, *turned]:
         print(line, file=sys.stderr)
-    if wrong or turned or given.names:
+    before = read() if given.names else None
+    if wrong or turned or (given.names and before is None):
         return 1 if wrong or turned else 0
-    matrix = stamped(runs, time.monotonic() - began)
+    matrix = stamped(runs, time.monotonic() - began, before)
     DATA.parent.mkdir(exist_ok=True)
     DATA.write_text(json.dumps(matrix, indent=1) + "\n", encoding="utf-8")
     PAGE.write_text(page(matrix), encoding="utf-8")
-    print(f"wrote {PAGE.relative_to(ROOT)} and {DATA.relative_to(ROOT)} in {matrix['seconds']} s")
+    print(f"wrote {PAGE.relative_to(ROOT)} and {DATA.relative_to(ROOT)}")
     return 0
 
 

@@ -4,10 +4,25 @@ from __future__ import annotations
 
 import pytest
 from judging import Judged
-from matrix import CANDIDATES, DATA, PAGE, contract, flips, outdated, page, read, stamped, to_prove
+from matrix import (
+    CANDIDATES,
+    DATA,
+    PAGE,
+    chapter_digest,
+    contract,
+    fault_digest,
+    flips,
+    outdated,
+    page,
+    read,
+    stamped,
+    to_prove,
+)
 from mutations.tables import BREAKS, KEEPS
 
 from fixtures.faults import FAULTS, UNBREAKABLE
+
+CHAPTER = "sm_contract.contract.test_ping"
 
 
 def made() -> dict:
@@ -38,20 +53,31 @@ def test_a_requirement_that_was_changed_added_or_dropped_outdates_it() -> None:
     assert outdated(matrix) == [f"{other} is not in it", "SM-GONE-01 is judged no more", f"{id} was changed since"]
 
 
-def test_without_a_matrix_every_fault_is_proven_and_with_one_what_was_touched_and_a_sample() -> None:
+def test_without_a_matrix_every_fault_is_proven_and_with_one_what_was_touched_and_a_sample(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    was = chapter_digest
     assert to_prove(None) == list(FAULTS)
     matrix = made()
     assert to_prove(matrix) == list(FAULTS)  # none of them was judged
-    from matrix import fault_digest  # noqa: PLC0415
-
     matrix["candidates"] = {name: {"digest": fault_digest(fault)} for name, fault in FAULTS.items()}
     sample = to_prove(matrix)
     assert 0 < len(sample) < len(FAULTS) / 4
-    chapter = next(iter(matrix["chapters"]))
-    matrix["chapters"][chapter] = "of other lines"
-    known = contract()
-    of_it = {name for name, fault in FAULTS.items() if any(known[id].module == chapter for id in fault.breaks)}
+    monkeypatch.setattr("matrix.chapter_digest", lambda module: "of other lines" if module == CHAPTER else was(module))
+    of_it = {name for name, fault in FAULTS.items() if any(contract()[id].module == CHAPTER for id in fault.breaks)}
     assert set(to_prove(matrix)) == set(sample) | of_it > set(sample)
+
+
+def test_what_is_judged_by_itself_takes_its_row_and_leaves_the_others() -> None:
+    name, other = "runs-as-nobody", "tini-in-front"
+    whole = stamped([[verdict(name), verdict(other)]], 61.0)
+    for id in ("SM-IMAGE-USER-01", "SM-IMAGE-ENTRYPOINT-02"):
+        whole["requirements"][id]["digest"] = "as it was"
+    again = stamped([[verdict(other, SM_IMAGE_ENTRYPOINT_02="warned")]], 3.0, whole)
+    assert again["candidates"][other]["broken"] == ["SM-IMAGE-ENTRYPOINT-02"]
+    assert again["candidates"][name] == whole["candidates"][name]
+    assert (again["seconds"], again["runs"]) == (61, 1)
+    assert outdated(again) == ["SM-IMAGE-USER-01 was changed since"]
 
 
 def test_a_flip_between_two_runs_is_named() -> None:

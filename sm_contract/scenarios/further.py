@@ -83,10 +83,7 @@ class Further:
         Once more at work where pipes did not show how it stops, and with a terminal where it was silent.
         """
         setup = replace(self._ground("train.stopped"), midway="stop")
-        if self.given.long_hyperparameters:
-            setup = self._long(setup)
-        else:
-            setup = replace(setup, data="pipes")
+        setup = self._long(setup) if self.given.long_hyperparameters else replace(setup, data="pipes")
         life = self.one(setup)
         stop = life.stop
         if setup.data == "pipes" and (stop is None or (stop.killed and not stop.deaf)):
