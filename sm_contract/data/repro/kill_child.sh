@@ -3,7 +3,7 @@ interfere() {
     first=$(about '{{.State.Pid}}')
     sleep "$AFTER"
     child=
-    while [ -z "$child" ] && alive; do
+    while [ -z "$child" ] && alive && [ $(($(now) - began)) -lt "$TRAIN" ]; do
         docker top "$name" -o pid,rss,args >"$work/processes"
         child=$(awk -v first="$first" 'NR > 1 && $1 != first && $2 > most { most = $2; pid = $1 } END { print pid }' \
             "$work/processes")

@@ -78,7 +78,7 @@ live_on() {
 began=$(now)
 start
 reachable
-row=0 since=0 healthy= outcome='no answer'
+row=0 since=0 healthy='' outcome='no answer'
 while [ -z "$healthy" ] && [ $since -le 30 ] && [ $(($(now) - began)) -lt "$START" ] && alive; do
     ping
     row=$((row + 1))
