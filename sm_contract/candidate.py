@@ -17,6 +17,7 @@ class Request:
     body: bytes
     content_type: str
     accept: str = ""
+    expect_content_type: str = ""  # of the answer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,7 @@ class Given:
     model: Path | None = None
     model_name: str = ""  # as declared
     serving_environment: dict[str, str] = field(default_factory=dict)
+    echoes_custom_attributes: bool = False
     requests: tuple[Request, ...] = ()
 
     def facts(self) -> Candidate:
@@ -58,6 +60,7 @@ class Given:
             failure_pattern=self.failure_pattern,
             environment=self.environment,
             serving_environment=self.serving_environment,
+            echoes_custom_attributes=self.echoes_custom_attributes,
             required_channels=tuple(name for name, channel in self.channels.items() if channel.required),
             optional_channels=tuple(name for name, channel in self.channels.items() if not channel.required),
             requests=tuple(_facts(request) for request in self.requests),
@@ -71,7 +74,12 @@ def given(declaration: Declaration | None) -> Given:
     training, inference = declaration.training, declaration.inference
     channels = dict(training.channels) if training else {}
     requests = tuple(
-        Request(body=request.body.read_bytes(), content_type=request.content_type, accept=request.accept or "")
+        Request(
+            body=request.body.read_bytes(),
+            content_type=request.content_type,
+            accept=request.accept or "",
+            expect_content_type=request.expect_content_type or "",
+        )
         for request in (inference.requests if inference else ())
     )
     model = inference.model if inference else None
@@ -94,6 +102,7 @@ def given(declaration: Declaration | None) -> Given:
         model=model,
         model_name=model.name if model else "",
         serving_environment=dict(inference.environment) if inference else {},
+        echoes_custom_attributes=inference is not None and inference.echoes_custom_attributes,
         requests=requests or _sample_requests(),
     )
 
@@ -117,5 +126,9 @@ def _facts(request: Request) -> RequestFacts:
     except UnicodeDecodeError:
         text = False
     return RequestFacts(
-        content_type=request.content_type, accept=request.accept, body_bytes=len(request.body), text=text
+        content_type=request.content_type,
+        accept=request.accept,
+        body_bytes=len(request.body),
+        text=text,
+        expect_content_type=request.expect_content_type,
     )

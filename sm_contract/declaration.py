@@ -59,6 +59,7 @@ class Request:
 class Inference:
     model: Path | None = None  # a folder or a tar.gz; None: what training produced
     environment: Mapping[str, str] = field(default_factory=dict)
+    echoes_custom_attributes: bool = False
     requests: tuple[Request, ...] = ()
 
 
@@ -191,6 +192,7 @@ class _Reader:
         return Inference(
             model=self._path(model, ("inference", "model"), "the model") if model is not None else None,
             environment=table.get("environment", {}),
+            echoes_custom_attributes=table.get("echoes_custom_attributes", False),
             requests=tuple(
                 Request(
                     body=self._path(

@@ -17,6 +17,7 @@ class Sent:
     request: int
     headers: Mapping[str, str]
     body: bytes
+    body_of: str = ""  # as in the record
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -165,6 +165,11 @@ class Ping:
 
 
 BUSY = "busy"  # the name of invocations that are sent several at a time
+# names of invocations that probe a server in a life of its own
+NO_ACCEPT, ANY_ACCEPT = "no Accept", "any Accept"
+ALONE, PARALLEL = "by itself", "beside others"  # different requests, one by one and at the same time
+BIG = "as big as allowed"
+MALFORMED, AGAIN = "malformed", "good again"  # and a good one after each, until it is answered
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +190,11 @@ class Invocation:
     body_bytes: int = 0
     body_head: str = ""  # first 400 characters, decoded with replacement
     client_sees: str = ""  # what InvokeEndpoint would give the caller
+    reads_as: tuple[str, ...] | None = None  # of "json", "jsonlines", "markup": what the body is; None: not looked at
+    attributes_back: bool | None = None  # custom attributes were sent, and the same came back; None: none were sent
+    extra_bytes: int = 0  # that came behind the length which the header promised
+    body_of: str = ""  # what was sent, where it is none of the requests as it is: "truncated JSON", …
+    broken: bool = False  # no reader of that content type can make sense of what was sent
 
     @property
     def ok(self) -> bool:
@@ -422,6 +432,7 @@ class RequestFacts:
     accept: str = ""
     body_bytes: int = 0
     text: bool = True  # the body is valid UTF-8
+    expect_content_type: str = ""  # of the answer, as declared
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -441,6 +452,7 @@ class Candidate:
     failure_pattern: str = ""
     environment: dict[str, str] = field(default_factory=dict)  # of the training job
     serving_environment: dict[str, str] = field(default_factory=dict)  # of the model
+    echoes_custom_attributes: bool = False  # the model code gives back what it was sent
     required_channels: tuple[str, ...] = ()
     optional_channels: tuple[str, ...] = ()
     requests: tuple[RequestFacts, ...] = ()

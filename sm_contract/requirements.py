@@ -27,6 +27,7 @@ RUNS = frozenset(
         "serve.again",
         "serve.empty",
         "serve.handover",
+        "serve.probed",
         "serve.stopped",
         "serve.uncompressed",
     }

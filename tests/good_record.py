@@ -6,7 +6,14 @@ import hashlib
 from dataclasses import replace
 
 from sm_contract.record import (
+    AGAIN,
+    ALONE,
+    ANY_ACCEPT,
+    BIG,
     INFERENCE,
+    MALFORMED,
+    NO_ACCEPT,
+    PARALLEL,
     TRAINING,
     Candidate,
     Event,
@@ -43,7 +50,7 @@ LIMITS = {
 }
 REQUESTS = (
     RequestFacts(content_type="text/csv", accept="application/json", body_bytes=31),
-    RequestFacts(content_type="application/json", accept="text/csv", body_bytes=58),
+    RequestFacts(content_type="application/json", accept="text/csv", body_bytes=58, expect_content_type="text/csv"),
     RequestFacts(content_type="application/octet-stream", accept="application/json", body_bytes=96, text=False),
 )
 MODEL = (TreeFile(path="model.json", kind="file", size=212, mode=0o644),)
@@ -71,6 +78,7 @@ def good_record() -> Record:
         served("serve.full", conditions=("everything optional", "isolated", "read-only model"), network="internal"),
         served("serve.bare", conditions=("nothing optional", "ordinary network")),
         brief(served("serve.again", network="none")),
+        probed(served("serve.probed")),
         crashed(served("serve.empty"), 1, "FileNotFoundError: '/opt/ml/model/model.json'"),
     ]
     return Record(
@@ -84,6 +92,7 @@ def good_record() -> Record:
             required_channels=("training",),
             optional_channels=("validation",),
             requests=REQUESTS,
+            echoes_custom_attributes=True,
         ),
         roles={
             TRAINING: RoleFact(claimed=True, how="declared", why="roles = [training, inference]"),
@@ -251,6 +260,23 @@ def brief(life: Life) -> Life:
     return replace(life, seconds=1.6, pings=life.pings[:9], invocations=first)
 
 
+def probed(life: Life) -> Life:
+    """A server's life in which it is asked odd things, and takes them all as it should."""
+    plain = [answer("plain", request, 1.05 + request / 50) for request in range(len(REQUESTS))]
+    accept = [replace(answer(name, 0, 1.2), accept=given) for name, given in ((NO_ACCEPT, ""), (ANY_ACCEPT, "*/*"))]
+    alone = [replace(one, name=ALONE) for one in plain for _ in range(2)]
+    beside = [replace(one, name=PARALLEL, at=1.5) for one in plain for _ in range(3)]
+    big = replace(answer(BIG, 1, 1.6), body_of="a body of 6 MB")
+    bad = [
+        replace(answer(MALFORMED, 1, 1.7 + n / 10, 400, '{"error": "no JSON"}'), body_of=what, broken=n > 0)
+        for n, what in enumerate(("an empty body", "a single brace", "bytes that are no UTF-8"))
+    ]
+    again = [answer(AGAIN, 0, round(one.at + 0.02, 2)) for one in (big, *bad)]
+    pings = [replace(life.pings[-1], at=round(one.at - 0.01, 2), busy=False) for one in again]
+    sent = sorted([*plain, *accept, *alone, *beside, big, *bad, *again], key=lambda one: one.at)
+    return replace(life, seconds=2.1, pings=(*life.pings[:6], *pings), invocations=tuple(sent))
+
+
 def crashed(life: Life, code: int, *log: str) -> Life:
     """The same server, ended by itself before it was healthy."""
     events = (Event(at=0.0, what="start"), Event(at=0.4, what=f"exit {code}"))
@@ -294,7 +320,7 @@ def unhealthy(life: Life, *pings: Ping, listeners: tuple[Listener, ...] | None =
 def answer(name: str, request: int, at: float, status: int | None = 200, body: str = "") -> Invocation:
     """One invocation; the same request gets the same body."""
     facts = REQUESTS[request]
-    text = body or f'{{"predictions": [{request}.5]}}'
+    text = body or ("1.5\n" if facts.accept == "text/csv" else f'{{"predictions": [{request}.5]}}')
     return Invocation(
         name=name,
         request=request,
@@ -308,6 +334,8 @@ def answer(name: str, request: int, at: float, status: int | None = 200, body: s
         body_sha256=hashlib.sha256(text.encode()).hexdigest(),
         body_bytes=len(text),
         body_head=text,
+        reads_as=("json",) if facts.accept == "application/json" else (),
+        attributes_back=True if name in ("custom attributes", "all headers") else None,
     )
 
 

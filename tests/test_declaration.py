@@ -48,6 +48,7 @@ WHOLE = """
     [inference]
     model = "model/"
     environment = { WORKERS = "2" }
+    echoes_custom_attributes = true
     [[inference.requests]]
     body = "request.csv"
     content_type = "text/csv"
@@ -111,6 +112,7 @@ def test_everything_declared_is_read(folder: Path) -> None:
         inference=Inference(
             model=folder / "model",
             environment={"WORKERS": "2"},
+            echoes_custom_attributes=True,
             requests=(
                 Request(
                     body=folder / "request.csv",

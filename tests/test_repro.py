@@ -208,7 +208,7 @@ def test_no_text_becomes_a_command(kind: str, tmp_path: Path) -> None:
     assert text.count("touch canary") > 10
     checked = subprocess.run([SHELLCHECK, "--exclude=SC2016", str(script)], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout
-    # every command of docker "succeeds" and says nothing, so that all lines are gone through, and the container never ends
+    # every command of docker "succeeds" and says nothing: all lines are gone through, and the container never ends
     env = {"PATH": "/usr/bin:/bin", "DOCKER": "true", **dict.fromkeys(("AFTER", "TRAIN", "START", "STOP"), "1")}
     for shell in SHELLS:
         subprocess.run([*shell, str(script)], env=env, cwd=tmp_path, check=False, timeout=60)

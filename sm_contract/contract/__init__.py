@@ -31,6 +31,7 @@ MODULES = (
     "test_network",
     "test_ping",
     "test_invocations",
+    "test_answers",
     "test_model",
     "test_stop",
 )

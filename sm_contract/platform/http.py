@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import select
 import socket
 import struct
 import sys
@@ -20,6 +21,8 @@ Connect = Callable[[float], socket.socket]
 HEAD = 400  # characters of a body that are kept
 _TCP_INFO = struct.Struct("=8x60xI28xI")  # of struct tcp_info: tcpi_rtt and tcpi_total_retrans
 BODY_LIMIT = 256 * 1024 * 1024
+_REST = 0.02  # seconds for bytes behind the end of an answer to come
+_HEADER = 256 * 1024  # bytes of the beginning of an answer that are kept to find the end of its header
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +37,8 @@ class Answer:
     body_sha256: str = ""
     body_bytes: int = 0
     body_head: str = ""
+    body: bytes = b""  # its beginning, where that was asked for
+    extra_bytes: int = 0  # that came behind the length which the header promised
 
 
 class _Connection(http.client.HTTPConnection):
@@ -51,8 +56,12 @@ def exchange(
     body: bytes = b"",
     limit: float,
     host: str = "model.aws.local:8080",
+    keep: int = 0,
 ) -> Answer:
-    """Send one request and read the whole answer within ``limit`` seconds, connecting included."""
+    """Send one request and read the whole answer within ``limit`` seconds, connecting included.
+
+    ``keep``: how many bytes of the body to hand over.
+    """
     begin = time.monotonic()
     sock = None
     connected: float | None = None
@@ -70,23 +79,28 @@ def exchange(
         connection.endheaders(body or None)
         response = connection.getresponse()
         status = response.status
-        digest, count, head = hashlib.sha256(), 0, b""
+        digest, count, head, kept = hashlib.sha256(), 0, b"", bytearray()
         while chunk := response.read(65536):
             digest.update(chunk)
             count += len(chunk)
             head = head or chunk[: HEAD * 4]
+            kept += chunk[: max(0, keep - len(kept))]
             if count > BODY_LIMIT:
                 raise http.client.IncompleteRead(b"")
         if response.length:  # what Content-Length promised and never came
             raise http.client.IncompleteRead(b"", response.length)
+        seconds = time.monotonic() - begin
+        counted = response.getheader("Content-Length") is not None and not response.chunked
         return Answer(
-            seconds=time.monotonic() - begin,
+            seconds=seconds,
             connect_seconds=connected,
             status=status,
             headers=tuple(response.getheaders()),
             body_sha256=digest.hexdigest(),
             body_bytes=count,
             body_head=head.decode("utf-8", "replace")[:HEAD],
+            body=bytes(kept),
+            extra_bytes=sock.behind(count) if counted else 0,
         )
     except (OSError, http.client.HTTPException) as error:
         return Answer(
@@ -119,6 +133,8 @@ class _Deadline(socket.socket):
     """A socket whose every operation is bounded by one deadline: a server that drips bytes gains nothing."""
 
     deadline = 0.0
+    received = 0  # bytes
+    beginning = b""
 
     @classmethod
     def wrap(cls, sock: socket.socket, deadline: float) -> _Deadline:
@@ -134,7 +150,27 @@ class _Deadline(socket.socket):
 
     def recv_into(self, *args: Any) -> int:
         self._arm()
-        return super().recv_into(*args)
+        count = super().recv_into(*args)
+        if len(self.beginning) < _HEADER:
+            self.beginning += bytes(memoryview(args[0])[:count])
+        self.received += count
+        return count
+
+    def behind(self, body: int) -> int:
+        """How many bytes have come behind the header and ``body`` bytes: none, if the answer keeps its length."""
+        header = 0
+        while self.beginning[header : header + 10].startswith(b"HTTP/1.1 1"):  # answers that only announce another
+            header = self.beginning.find(b"\r\n\r\n", header) + 4
+        end = self.beginning.find(b"\r\n\r\n", header)
+        if end < 0:
+            return 0
+        extra = max(0, self.received - end - 4 - body)
+        try:
+            if select.select([self], [], [], _REST)[0]:
+                extra += len(self.recv(65536))
+        except (OSError, ValueError):
+            pass
+        return extra
 
     def sendall(self, *args: Any) -> None:
         self._arm()

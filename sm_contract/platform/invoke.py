@@ -54,6 +54,16 @@ def custom_attributes() -> dict[str, str]:
     return {"X-Amzn-SageMaker-Custom-Attributes": CUSTOM_ATTRIBUTES[:1024]}
 
 
+def attributes_back(sent: Mapping[str, str], answer: Answer) -> bool | None:
+    """Whether the answer holds the custom attributes that were sent; None if there were none."""
+    attributes = sent.get("X-Amzn-SageMaker-Custom-Attributes")
+    if attributes is None:
+        return None
+    return any(
+        name.lower() == "x-amzn-sagemaker-custom-attributes" and value == attributes for name, value in answer.headers
+    )
+
+
 def client_sees(answer: Answer) -> str:
     """What the caller of InvokeEndpoint gets: the body, or a ModelError in the platform's words."""
     if answer.error == "timed out":

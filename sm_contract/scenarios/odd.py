@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Mapping
+
+from sm_contract.scenarios.drawing import drawn
 
 MOST = 100  # hyperparameters of a job, and variables
 KEY = 256  # characters of a hyperparameter's name
 VALUE = 2500  # of its value
 VARIABLE = 512  # of a variable's value
-SEED = 202611
 DRAWN = 24  # values made from the declared ones
 
 _RAN = "sm-contract-ran"
@@ -61,7 +61,7 @@ _FRAMES = ("{}", " {} ", '"{}"', "'{}'", "[{}]", '{{"value": {}}}', "{}{}", "-{}
 def odd_hyperparameters(declared: Mapping[str, str]) -> dict[str, str]:
     """100 in all: the declared ones as they are, odd values under short names, and long names for the rest."""
     traps = [trap.format(_mark(number), _mark(number)) for number, trap in enumerate(_TRAPS[:_OF_VARIABLES])]
-    values = list(dict.fromkeys([*traps, *_TEXTS, *drawn(declared.values())]))
+    values = list(dict.fromkeys([*traps, *_TEXTS, *values_from(declared.values())]))
     room = max(0, MOST - len(declared))
     short = {f"text_{number:02}": value for number, value in enumerate(values[:room])}
     long = {f"name_{number:02}_".ljust(KEY, "x"): "1" for number in range(room - len(short))}
@@ -92,37 +92,15 @@ def ran(paths: Iterable[str]) -> tuple[str, ...]:
     return tuple(trap.format(_mark(n), _mark(n)) for n, trap in enumerate(_TRAPS) if str(n) in found)
 
 
-def drawn(declared: Iterable[str]) -> list[str]:
+def values_from(declared: Iterable[str]) -> list[str]:
     """Values made from the declared ones and from nothing: the same for the same declaration."""
-    # heavy, and only wanted in a run
-    from hypothesis import HealthCheck, Phase, configuration, given, seed, settings  # noqa: PLC0415
-    from hypothesis import strategies as st  # noqa: PLC0415
+    from hypothesis import strategies as st  # noqa: PLC0415  # heavy, and only wanted in a run
 
     known = st.sampled_from(sorted(declared) or ["1"])
     texts = st.lists(st.sampled_from(_CHARACTERS), max_size=80).map("".join)
     framed = st.builds(lambda frame, value: frame.format(value, value), st.sampled_from(_FRAMES), known)
     long = st.builds(lambda value, times: (value * times)[:VALUE], known, st.sampled_from((2, 300, VALUE)))
-    found: dict[str, None] = {}
-
-    @seed(SEED)
-    @settings(
-        max_examples=DRAWN,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(texts | framed | long)
-    def collect(value: str) -> None:
-        found[value] = None
-
-    with tempfile.TemporaryDirectory(prefix="sm-contract-") as home:  # else it leaves a folder in the current one
-        configuration.set_hypothesis_home_dir(home)
-        try:
-            collect()
-        finally:
-            configuration.set_hypothesis_home_dir(None)
-    return list(found)
+    return drawn(texts | framed | long, DRAWN)
 
 
 def _mark(number: int) -> str:

@@ -246,11 +246,16 @@ class Plan:
                 stage.contents.copy(self._trained, volume, files_alone)
                 one(serve_bare(self.given, "serve.uncompressed"), volume)
 
+        def probed() -> None:
+            one(serve_bare(self.given, "serve.probed"))
+
         wanted: list[Callable[[], None]] = []
         if "serve.stopped" in self.runs and GRACEFUL in self.given.features:
             wanted.append(stopped)
         if "serve.uncompressed" in self.runs and UNCOMPRESSED in self.given.features:
             wanted.append(uncompressed)
+        if "serve.probed" in self.runs and self._answers():
+            wanted.append(probed)
         if "serve.again" in self.runs and stage.engine.inside is not None:
             wanted.append(again)
         if "serve.empty" in self.runs and self.model.source != "none":
@@ -312,6 +317,9 @@ class Plan:
 
     def _good(self, *names: str) -> str | None:
         return next((name for name in names if name in self.lives and self._life(name).good), None)
+
+    def _answers(self) -> bool:
+        return any(self._life(name).good and self._life(name).answered for name in FIRST_SERVERS)
 
     def _add(self, life: Life) -> Life:
         self.lives[life.name] = life

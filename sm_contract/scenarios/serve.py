@@ -10,16 +10,19 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from sm_contract.candidate import Given
 from sm_contract.engine.protocol import Container, Inside, Mount, NotReachable, Volume
-from sm_contract.platform import invoke
+from sm_contract.platform import formats, invoke
 from sm_contract.platform.http import Answer, Connect, exchange, first_bytes
 from sm_contract.platform.limits import Limits
 from sm_contract.recipe import Sent
 from sm_contract.record import BUSY, Invocation, Life, Listener, Ping, Stop
+from sm_contract.scenarios.bodies import Body
 from sm_contract.scenarios.life import Stage, Watch, watched
 from sm_contract.scenarios.pinging import HEALTHY_PACE, rounded, send_ping
+from sm_contract.scenarios.probing import Probing
 from sm_contract.scenarios.setup import Setup
 
 UNOPENED = 0.3  # seconds for a connection before the port has ever opened
@@ -89,7 +92,10 @@ class _Host:
         if self._become_healthy(connect):
             self.watch.event("healthy")
             self._see_listeners()
-            self._serve(connect)
+            if self.watch.setup.probing:
+                self._probe(connect)
+            else:
+                self._serve(connect)
             self._stop()
         elif self.watch.container.exited.is_set():
             self.watch.note_exit()
@@ -243,10 +249,34 @@ class _Host:
                 sender.result()
         self.under_load = False
 
+    def _probe(self, connect: Connect) -> None:
+        """Odd requests, some of which may break it, and a ping where there is something to see in it."""
+        Probing(
+            requests=self.given.requests,
+            concurrency=self.given.concurrency,
+            send=partial(self._send, connect),
+            healthy=lambda: self._ping(connect, {"ping 200"}).ok(self._limits.ping),
+            gone=self.watch.container.exited.is_set,
+        ).go()
+
     def _invoke(self, connect: Connect, name: str, number: int, more: dict[str, str] | None = None) -> Invocation:
+        return self._send(connect, name, number, more=more)
+
+    def _send(
+        self,
+        connect: Connect,
+        name: str,
+        number: int,
+        *,
+        accept: str | None = None,
+        body: Body | None = None,
+        more: dict[str, str] | None = None,
+    ) -> Invocation:
         self.watch.check_open()
         request = self.given.requests[number]
-        headers = invoke.request_headers(request.content_type, request.accept, more)
+        data = request.body if body is None else body.data
+        accept = request.accept if accept is None else accept
+        headers = invoke.request_headers(request.content_type, accept, more)
         at = self.watch.now()
         limit = self._limits.invoke
         since = time.monotonic()
@@ -256,7 +286,8 @@ class _Host:
             self.open_invocations += 1
             self.overlapped = True
         try:
-            answer = exchange(connect, "POST", "/invocations", headers=headers, body=request.body, limit=limit)
+            keep = 0 if name == BUSY else formats.MOST
+            answer = exchange(connect, "POST", "/invocations", headers=headers, body=data, limit=limit, keep=keep)
         finally:
             with self._lock:
                 self.open_invocations -= 1
@@ -264,7 +295,7 @@ class _Host:
             name=name,
             request=number,
             content_type=request.content_type,
-            accept=request.accept,
+            accept=accept,
             at=at,
             seconds=round(answer.seconds, 4),
             connect_seconds=rounded(answer.connect_seconds),
@@ -275,10 +306,17 @@ class _Host:
             body_bytes=answer.body_bytes,
             body_head=answer.body_head,
             client_sees=invoke.client_sees(answer),
+            reads_as=formats.reads_as(answer.body) if 0 < answer.body_bytes == len(answer.body) else None,
+            attributes_back=invoke.attributes_back(headers, answer),
+            extra_bytes=answer.extra_bytes,
+            body_of="" if body is None else body.what,
+            broken=body is not None and body.broken,
         )
         self.invocations.append(invocation)
         if name != BUSY:
-            self.watch.sent.append(Sent(name=name, request=number, headers=headers, body=request.body))
+            self.watch.sent.append(
+                Sent(name=name, request=number, headers=headers, body=data, body_of="" if body is None else body.what)
+            )
         return invocation
 
     def _live_on(self) -> None:

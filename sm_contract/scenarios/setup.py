@@ -80,6 +80,7 @@ class Setup:
     # of a server
     model: str = "given"  # "given", "empty", "used", "file"
     thorough: bool = False  # all kinds of invocations, and a life long enough to judge its health
+    probing: bool = False  # odd requests instead, some of which may break it
 
 
 def train_bare(given: Given, name: str = "train.bare") -> Setup:
@@ -128,6 +129,7 @@ def serve_bare(given: Given, name: str = "serve.bare") -> Setup:
         role=INFERENCE,
         conditions=("nothing optional", "ordinary network"),
         thorough=name == "serve.bare",
+        probing=name == "serve.probed",
     )
 
 

@@ -150,7 +150,7 @@ def no_training(how: Callable[[Life], Life]) -> Change:
     """Both first trainings fail: nothing further is trained, and the server has no model."""
     return then(
         trainings(how),
-        drop(*FURTHER, "serve.again", "serve.empty"),
+        drop(*FURTHER, "serve.again", "serve.empty", "serve.probed"),
         model(source="none"),
         servers(crashing("FileNotFoundError: '/opt/ml/model/model.json'")),
     )
@@ -168,7 +168,7 @@ def only_full_trains(how: Callable[[Life], Life]) -> Change:
 
 def no_serving(how: Callable[[Life], Life]) -> Change:
     """Both first lives of the server go wrong: nothing further is served."""
-    return then(servers(how), drop("serve.again", "serve.empty"))
+    return then(servers(how), drop("serve.again", "serve.empty", "serve.probed"))
 
 
 def only_bare_serves(how: Callable[[Life], Life]) -> Change:

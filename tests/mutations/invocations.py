@@ -40,7 +40,9 @@ def _refused(status: int | None, with_more: int | None = None, *, error: str = "
         pings = tuple(replace(p, busy=p.at < 1.3 and p.busy) for p in one.pings)
         return replace(one, invocations=(*plain, more), pings=pings)
 
-    return then(servers(change), drop("serve.empty"), life("serve.again", lambda one: change(replace(one))))
+    return then(
+        servers(change), drop("serve.empty", "serve.probed"), life("serve.again", lambda one: change(replace(one)))
+    )
 
 
 def _header(value: str, name: str = ATTRIBUTES) -> Change:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mutations import Mutation
 
-_NOT_CHAPTERS = ("__init__", "tables", "texts")
+_NOT_CHAPTERS = ("__init__", "tables", "texts", "texts_answers")
 
 
 def _table(name: str) -> dict[str, list[Mutation]]:

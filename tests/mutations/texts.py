@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from mutations.texts_answers import TEXTS as _ANSWERS
+
 TEXTS = {
     "SM-IMAGE-OS-01": (
         "registry.example/team/linear:1.4 is built for windows/amd64",
@@ -479,3 +481,4 @@ TEXTS = {
         "ENV PYTHONUNBUFFERED=1 (or python -u, print(…, flush=True)); stdbuf -oL for other programs",
     ),
 }
+TEXTS |= _ANSWERS

@@ -90,12 +90,12 @@ done
 if [ -n "$healthy" ]; then
     see healthy
     say 200 >"$work/pings"
-    keep_pinging &
+    "${beside:-keep_pinging}" &
     pinger=$!
     invocations
     : >"$work/enough"
     wait $pinger
-    tell "pings while healthy" "$work/pings"
+    [ -n "${beside:-}" ] || tell "pings while healthy" "$work/pings"
 else
     see "not healthy"
     if [ $since -gt 0 ]; then

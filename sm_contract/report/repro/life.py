@@ -9,13 +9,14 @@ from shlex import quote
 
 from sm_contract import changes
 from sm_contract.recipe import Recipe, Sent
-from sm_contract.record import BUSY, TRAINING, ImageFacts, Life
+from sm_contract.record import BUSY, PARALLEL, TRAINING, ImageFacts, Life
 from sm_contract.report.repro.options import options, volumes
 from sm_contract.report.repro.script import Sheet, fragment, head, settings, the_image
-from sm_contract.report.repro.seen import seen, what
+from sm_contract.report.repro.seen import probed, seen, what
 from sm_contract.report.repro.volumes import Files, Room, lay
 from sm_contract.verdict import Judgement
 
+_TO_BE_MADE = 1 << 20  # bytes of a body from which on the script pads it itself
 _LIVED_ON = 4.5  # seconds of health from which on a life was a long one
 _PATIENCE_AFTER_KILL = 30
 
@@ -105,6 +106,7 @@ def _serving(life: Life, recipe: Recipe, concurrency: int, inside: bool, files: 
             _invocations(life, recipe.sent, concurrency, files),
             fragment("listeners") if listens else "unhealthy() { :; }\n",
             fragment("tell_all") if told else "outlived() { :; }\n",
+            *([fragment("probing")] if probed(life) else []),
             fragment("serve"),
         ]
     )
@@ -129,16 +131,41 @@ def _reachable(recipe: Recipe) -> str:
 
 def _invocations(life: Life, sent: Sequence[Sent], concurrency: int, files: Files) -> str:
     lines = []
+    together: dict[str, None] = {}
     for one in sent:
-        body, headers = f"request-{one.request}.bin", f"{_slug(one.name)}-{one.request}.txt"
-        files[body] = one.body
+        body, headers = _body(one, files), f"{_slug(one.name)}-{one.request}.txt"
         files[headers] = "".join(f"{n}: {v}\n" if v else f"{n};\n" for n, v in one.headers.items()).encode("latin-1")
-        lines.append(f"invoke {quote(what(one.name, one.request))} {body} {quote(headers)}")
+        if one.name == PARALLEL:
+            together[f"{body} {quote(headers)}"] = None
+            continue
+        lines += _together(together)
+        if len(one.body) > _TO_BE_MADE:
+            lines.append(f"padded {body} {len(one.body)} '\\{one.body[-1]:03o}'")
+            body = '"$work/padded"'
+        lines.append(f"invoke {quote(what(one.name, one.request, one.body_of))} {body} {quote(headers)}")
+    lines += _together(together)
     if any(one.name == BUSY for one in life.invocations):
         lines.append(f"busy {concurrency} request-0.bin plain-0.txt")
     if life.ready_at is not None and life.pings and life.pings[-1].at - life.ready_at > _LIVED_ON:
         lines.append("live_on")
+    if probed(life):
+        lines.append("afterwards")
     return _function("invocations", lines)
+
+
+def _together(pairs: dict[str, None]) -> list[str]:
+    """The line that sends these at the same time, once; there is none for none."""
+    line = [f"together {' '.join(pairs)}"] if pairs else []
+    pairs.clear()
+    return line
+
+
+def _body(one: Sent, files: Files) -> str:
+    """The file with a body; of one that is padded, without the padding."""
+    data = one.body if len(one.body) <= _TO_BE_MADE else one.body.rstrip(one.body[-1:])
+    name = f"request-{one.request}{f'-{_slug(one.body_of)}' if one.body_of else ''}.bin"
+    files[name] = data
+    return name
 
 
 def _function(name: str, lines: Sequence[str]) -> str:

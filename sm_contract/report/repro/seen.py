@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from sm_contract import changes
-from sm_contract.record import BUSY, TRAINING, Invocation, Life, Ping
+from sm_contract.record import ALONE, BUSY, PARALLEL, TRAINING, Invocation, Life, Ping
 
 SEVERAL = "several at a time"
+DIFFERENT = "different ones at a time"
 LATE = " late"  # behind an outcome; the one part of it that a busy machine may change
 
 
@@ -31,12 +32,12 @@ def _training(life: Life) -> Iterator[str]:
 def _serving(life: Life) -> Iterator[str]:
     if life.ready_at is not None:
         yield "healthy"
-        for one in life.invocations:
-            if one.name != BUSY:
-                yield f"POST /invocations, {what(one.name, one.request)}: {outcome(one, life)}"
-        if busy := [outcome(one, life) for one in life.invocations if one.name == BUSY]:
-            yield f"POST /invocations, {SEVERAL}: {_kinds(busy)}"
-        yield f"pings while healthy: {_kinds(outcome(ping, life) for ping in life.pings if ping.at >= life.ready_at)}"
+        yield from _invocations(life)
+        if not probed(life):
+            kinds = _kinds(outcome(ping, life) for ping in life.pings if ping.at >= life.ready_at)
+            yield f"pings while healthy: {kinds}"
+        elif life.stop is not None:
+            yield f"ping afterwards: {outcome(life.pings[-1], life)}"
     else:
         yield "not healthy"
         if any(ping.ok(life.limits.get("ping", 2)) for ping in life.pings):
@@ -51,9 +52,34 @@ def _serving(life: Life) -> Iterator[str]:
     yield f"exit code {life.exit_code}"
 
 
-def what(name: str, request: int) -> str:
+def _invocations(life: Life) -> Iterator[str]:
+    told = False
+    for one in life.invocations:
+        if one.name == PARALLEL:
+            if not told:
+                yield f"POST /invocations, {DIFFERENT}: {'mixed up' if _mixed_up(life) else 'each its own answer'}"
+            told = True
+        elif one.name != BUSY:
+            yield f"POST /invocations, {what(one.name, one.request, one.body_of)}: {outcome(one, life)}"
+    if busy := [outcome(one, life) for one in life.invocations if one.name == BUSY]:
+        yield f"POST /invocations, {SEVERAL}: {_kinds(busy)}"
+
+
+def probed(life: Life) -> bool:
+    """Whether it is a life of odd requests: pinged after them, and not beside them."""
+    return life.name.startswith("serve.probed")
+
+
+def what(name: str, request: int, body_of: str = "") -> str:
     """Which invocation this is."""
-    return f"{name}, request {request}"
+    return f"{name}, request {request}{f', {body_of}' if body_of else ''}"
+
+
+def _mixed_up(life: Life) -> bool:
+    """Whether a request got another answer beside others than by itself."""
+    alone = {(one.request, one.body_of): one.body_sha256 for one in life.invocations if one.name == ALONE}
+    beside = [one for one in life.invocations if one.name == PARALLEL and one.ok]
+    return any(one.body_sha256 != alone[one.request, one.body_of] for one in beside)
 
 
 def outcome(one: Ping | Invocation, life: Life) -> str:

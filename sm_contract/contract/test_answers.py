@@ -1,0 +1,314 @@
+"""Serving: what the answers are, to good requests and to bad ones."""
+
+from __future__ import annotations
+
+from sm_contract.contract import roots
+from sm_contract.contract.causes import STARTS
+from sm_contract.contract.invoking import answering, lived
+from sm_contract.contract.readiness import plain, sent
+from sm_contract.contract.reading import ending, error_line, outcome, says
+from sm_contract.record import (
+    AGAIN,
+    ALONE,
+    ANY_ACCEPT,
+    BIG,
+    MALFORMED,
+    NO_ACCEPT,
+    PARALLEL,
+    Invocation,
+    Life,
+    Ping,
+)
+from sm_contract.requirements import requirement
+from sm_contract.verdict import NotApplicable, NotTestable, Violation
+from sm_contract.views import Serving
+
+SIMPLE = ("serve.bare", "serve.full")
+PROBED = "serve.probed"
+MOST = 6_291_456  # bytes of a body that InvokeEndpoint lets through
+ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+SAYS_ERROR = ('"error"', '"errors"', '"exception"', '"traceback"', "error:", "traceback (most recent")
+
+
+@requirement("SM-INFER-INVOKE-06", runs=SIMPLE, rests_on=[*STARTS, "SM-INFER-INVOKE-14"], hidden_by=roots.SERVING)
+def test_content_type_describes_the_body(serving: Serving) -> None:
+    """The response has a Content-Type that describes its body."""
+    answering(serving)
+    for life in lived(serving):
+        for one in life.invocations:
+            if one.ok and one.body_bytes and (wrong := _misdescribed(one)):
+                raise Violation(
+                    expected="a Content-Type that says what the body of the answer is",
+                    observed=f"{wrong}: {one.body_head[:60]!r} for request {one.request} ({life.name})",
+                    fix="set the header where the body is made: application/json, text/csv or application/jsonlines "
+                    "(many frameworks say text/html where nothing is set)",
+                    evidence=[one],
+                )
+
+
+@requirement(
+    "SM-INFER-INVOKE-07",
+    runs=[*SIMPLE, PROBED],
+    rests_on=[*STARTS, "SM-INFER-INVOKE-06"],
+    hidden_by=roots.SERVING,
+)
+def test_accept_is_honoured(serving: Serving) -> None:
+    """Accept is honoured, and a missing or `*/*` Accept means the default."""
+    answering(serving)
+    for life in lived(serving):
+        for one in (one for one in life.invocations if one.name == "plain" and one.ok and one.body_bytes):
+            wanted, got = _wanted(serving, one), _kind(_header(one, "content-type"))
+            if wanted and got and got != wanted:
+                raise Violation(
+                    expected=f"an answer in {wanted}, or a status like 406",
+                    observed=f"an answer in {got} to Accept: {one.accept or '(none)'}, for request {one.request} "
+                    f"({life.name})",
+                    fix="choose the format of the answer by Accept, and refuse with 406 what cannot be written; if "
+                    "another one is meant, declare it as expect_content_type",
+                    evidence=[one],
+                )
+    life = _probed(serving)
+    for one in life.invocations:
+        if one.name in (NO_ACCEPT, ANY_ACCEPT) and not one.ok:
+            how = "without Accept" if one.name == NO_ACCEPT else "with Accept: */*"
+            raise Violation(
+                expected="2xx, with the answer in the default format",
+                observed=f"{outcome(one)} {how} for request {one.request} ({one.content_type}), 2xx with "
+                f"Accept: {_accepted(life, one)} ({life.name})",
+                fix="take a missing Accept, and one of */*, as the default format",
+                because=_body_says(one),
+                evidence=[one],
+            )
+
+
+@requirement("SM-INFER-INVOKE-10", runs=[PROBED], rests_on=[*STARTS, "SM-INFER-INVOKE-12"], hidden_by=roots.SERVING)
+def test_failures_have_a_status_of_their_own(serving: Serving) -> None:
+    """Failures are signalled by a 4xx or 5xx status."""
+    answering(serving)
+    life = _probed(serving)
+    tried = _malformed(life)
+    for one in tried:
+        if one.ok and (one.broken or _tells_an_error(one)):
+            raise Violation(
+                expected="a status of 400 or more where no prediction can be made",
+                observed=f"{outcome(one)} for {one.body_of} as {one.content_type}, with the body "
+                f"{one.body_head[:80]!r} ({life.name})",
+                fix="answer what cannot be read with 400, and what went wrong inside with 500: a client takes 2xx "
+                "for a prediction",
+                evidence=[one],
+            )
+
+
+@requirement("SM-INFER-INVOKE-11", runs=[PROBED], rests_on=[*STARTS, "SM-INFER-INVOKE-12"], hidden_by=roots.SERVING)
+def test_bad_input_does_no_damage(serving: Serving) -> None:
+    """Bad input does not damage the server."""
+    answering(serving)
+    life = _probed(serving)
+    last = _malformed(life)[-1]
+    after: list[Ping | Invocation] = [ping for ping in life.pings if ping.at > last.at]
+    after += [one for one in life.invocations if one.name == AGAIN and one.at > last.at]
+    if any(isinstance(one, Invocation) and one.ok for one in after):
+        return
+    seen = f"the container {ending(life)}" if life.ended == "itself" else ""
+    if not seen:
+        bad = after[-1] if after else last
+        what = "a ping" if isinstance(bad, Ping) else "a good request"
+        seen = f"{outcome(bad)} for {what} afterwards, for {bad.at - last.at:.0f} s"
+    line = error_line(life)
+    raise Violation(
+        expected="200 for a ping and 2xx for a good request after any bad one",
+        observed=f"{outcome(last)} for {last.body_of} as {last.content_type}; then {seen} ({life.name})",
+        fix="catch what reading the body may raise, and answer with 400",
+        because=says(line) if line is not None else "",
+        evidence=[last, *after[-2:], life, *([line] if line else [])],
+    )
+
+
+@requirement("SM-INFER-INVOKE-12", runs=[PROBED], rests_on=STARTS, hidden_by=roots.SERVING)
+def test_a_body_as_big_as_allowed_is_let_in(serving: Serving) -> None:
+    """The front end does not reject bodies that the API allows (6,291,456 bytes)."""
+    answering(serving)
+    life = _probed(serving)
+    one = next((one for one in life.invocations if one.name == BIG), None)
+    if one is None:
+        raise NotTestable(f"the server was gone before a big body was sent ({life.name})", evidence=[life])
+    if one.status == 413 or one.error in ("reset", "closed"):
+        raise Violation(
+            expected="a body of 6 MB let in: InvokeEndpoint allows 6,291,456 bytes",
+            observed=f"{outcome(one)} for {one.body_of} ({one.content_type}, {life.name})",
+            fix="raise the limit of the front end (nginx: client_max_body_size 25m; Flask: MAX_CONTENT_LENGTH; "
+            "TorchServe: max_request_size)",
+            because=_body_says(one),
+            evidence=[one],
+        )
+
+
+@requirement("SM-INFER-INVOKE-13", runs=[PROBED], rests_on=STARTS, hidden_by=roots.SERVING)
+def test_answers_are_not_mixed_up(serving: Serving) -> None:
+    """Parallel invocations each get their own correct answer."""
+    answering(serving)
+    life = _probed(serving)
+    alone = {(one.request, one.body_of): one for one in life.invocations if one.name == ALONE}
+    tried = [one for one in life.invocations if one.name == PARALLEL]
+    if serving.candidate.concurrency < 2:
+        raise NotTestable("declare concurrency = 2 or more: as declared, it takes one invocation at a time")
+    if not tried:
+        raise NotTestable(
+            "declare [[inference.requests]] with two that have different answers, the same each time: what was sent "
+            f"at the same time could not be told apart ({life.name})"
+        )
+    for one in tried:
+        right = alone[one.request, one.body_of]
+        if one.ok and one.body_sha256 != right.body_sha256:
+            others = (other for other in alone.values() if other.body_sha256 == one.body_sha256)
+            whose = next((f"the answer to {_name(other)}" for other in others), "another answer")
+            raise Violation(
+                expected="for each request the answer that it gets by itself",
+                observed=f"{_name(one)} got {whose}, {one.body_head[:60]!r} and not {right.body_head[:60]!r}, while "
+                f"others were under way ({life.name})",
+                fix="keep nothing of a request in a global or on the model object: use local variables, or a lock",
+                evidence=[right, one],
+            )
+
+
+@requirement(
+    "SM-INFER-INVOKE-14",
+    runs=SIMPLE,
+    rests_on=[*STARTS, "SM-INFER-INVOKE-01", "SM-INFER-INVOKE-05"],
+    hidden_by=roots.SERVING,
+)
+def test_answers_are_framed(serving: Serving) -> None:
+    """Responses are completely and correctly framed."""
+    answering(serving)
+    for life in lived(serving):
+        for one in life.invocations:
+            if one.extra_bytes or one.error == "broken off":
+                length = _header(one, "content-length")
+                seen = f"{one.extra_bytes} more bytes behind the {length} of Content-Length"
+                raise Violation(
+                    expected="an answer as long as its Content-Length says, or whole chunks",
+                    observed=f"{seen if one.extra_bytes else outcome(one)} for request {one.request}, {one.name} "
+                    f"({life.name})",
+                    fix="count the bytes of the encoded body, not the characters of the text; a client cuts the "
+                    "rest off",
+                    evidence=[one],
+                )
+
+
+@requirement("SM-INFER-INVOKE-15", runs=SIMPLE, rests_on=[*STARTS, "SM-INFER-INVOKE-08"], hidden_by=roots.SERVING)
+def test_custom_attributes_reach_the_model_code(serving: Serving) -> None:
+    """A proxy or adapter in the image passes all `X-Amzn-SageMaker-*` headers to the model code and back."""
+    if not serving.candidate.echoes_custom_attributes:
+        raise NotApplicable(
+            "only a model that gives back the custom attributes shows it; declare [inference] "
+            "echoes_custom_attributes = true if yours does"
+        )
+    answering(serving)
+    tried = [(life, one) for life in lived(serving) if (one := sent(life, "custom attributes")) and one.ok]
+    if not tried:
+        raise NotTestable("no invocation with custom attributes was answered with 2xx")
+    for life, one in tried:
+        if not one.attributes_back:
+            came = _header(one, ATTRIBUTES.lower())
+            raise Violation(
+                expected=f"{ATTRIBUTES} back as it was sent, since the model code returns it",
+                observed=f"{f'{came[:60]!r} came back' if came else 'it did not come back'} ({life.name})",
+                fix="let what stands before the model code (proxy, adapter, framework) pass on every "
+                "X-Amzn-SageMaker-* header, in both directions",
+                evidence=[one],
+            )
+
+
+@requirement("SM-INFER-INVOKE-16", runs=SIMPLE, rests_on=STARTS, hidden_by=roots.SERVING)
+def test_answers_fit_the_limit_of_the_api(serving: Serving) -> None:
+    """A response that is not streamed fits the API body limit (6,291,456 bytes)."""
+    answering(serving)
+    streams = "streaming" in serving.candidate.features
+    answers = [(one, life) for life in lived(serving) for one in life.invocations if one.ok]
+    whole = [(one, life) for one, life in answers if not (streams and _header(one, "transfer-encoding"))]
+    if not whole:
+        raise NotApplicable("every answer is streamed")
+    biggest, life = max(whole, key=lambda pair: pair[0].body_bytes)
+    if biggest.body_bytes > MOST:
+        raise Violation(
+            expected=f"at most {MOST:,} bytes in an answer that is not streamed",
+            observed=f"{biggest.body_bytes:,} bytes for request {biggest.request} in {life.name}",
+            fix="answer with less, or with the place of an object in S3; or stream it and declare "
+            'features = ["streaming"]',
+            evidence=[biggest],
+        )
+
+
+# --- what was seen ------------------------------------------------------------------------------------
+
+
+def _probed(serving: Serving) -> Life:
+    """The life of odd requests. Raises NotTestable if it showed nothing."""
+    life = serving.life(PROBED)
+    one = plain(life)
+    if one is None or not one.ok:
+        seen = "the server was not healthy" if life.ready_at is None else "no invocation was answered with 2xx"
+        raise NotTestable(f"{seen} in {PROBED}, as it was in another run", evidence=[life])
+    return life
+
+
+def _malformed(life: Life) -> list[Invocation]:
+    found = [one for one in life.invocations if one.name == MALFORMED]
+    if not found:
+        raise NotTestable(f"no broken body was sent: there was no time left for it ({life.name})", evidence=[life])
+    return found
+
+
+def _misdescribed(one: Invocation) -> str:
+    """What the Content-Type of an answer says, and the body is not; "" if they agree."""
+    said = _kind(_header(one, "content-type"))
+    if not said:
+        return "no Content-Type"
+    if one.reads_as is None:
+        return ""
+    structured = one.body_head.lstrip()[:1] in ("{", "[")
+    forms = {"json": "JSON" if structured else "a value", "jsonlines": "JSON Lines", "markup": "markup"}
+    is_really = next((forms[form] for form in one.reads_as), "neither JSON nor markup")
+    if said == "application/json" or said.endswith("+json"):
+        wrong = "json" not in one.reads_as
+    elif said.endswith(("jsonlines", "ndjson", "jsonl")):
+        wrong = "jsonlines" not in one.reads_as
+    elif said == "text/csv":
+        wrong = structured and "json" in one.reads_as
+    else:
+        wrong = said in ("text/html", "application/xml", "text/xml") and "markup" not in one.reads_as
+    return f"Content-Type is {said}, and the body is {is_really}" if wrong else ""
+
+
+def _tells_an_error(one: Invocation) -> bool:
+    head = one.body_head.lower().lstrip()
+    return any(word in head for word in SAYS_ERROR[:4]) or head.startswith(SAYS_ERROR[4:])
+
+
+def _wanted(serving: Serving, one: Invocation) -> str:
+    """The content type that an answer should have: as declared, else the one that Accept names, if it names one."""
+    facts = serving.candidate.requests[one.request : one.request + 1]
+    declared = facts[0].expect_content_type if facts else ""
+    open_ = "*" in one.accept or "," in one.accept
+    return _kind(declared or ("" if open_ else one.accept))
+
+
+def _accepted(life: Life, one: Invocation) -> str:
+    first = plain(life, one.request)
+    return (first.accept if first is not None else "") or "(none)"
+
+
+def _header(one: Invocation, name: str) -> str:
+    return next((value for key, value in one.headers if key.lower() == name), "")
+
+
+def _kind(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
+
+
+def _name(one: Invocation) -> str:
+    return f"request {one.request}" + (f", {one.body_of}" if one.body_of else "")
+
+
+def _body_says(one: Invocation) -> str:
+    return f"the body says: {one.body_head[:120]}" if one.body_head else ""

@@ -1,0 +1,39 @@
+"""What the body of an answer is, whatever its Content-Type says."""
+
+from __future__ import annotations
+
+import json
+import re
+
+MOST = 8 * 1024 * 1024  # bytes that are looked at
+_MARKUP = re.compile(rb"^\s*(<!doctype|<html|<\?xml|<[a-z][a-z0-9]*[\s>/])", re.IGNORECASE)
+
+
+def reads_as(body: bytes) -> tuple[str, ...]:
+    """Of "json" (an object, a list, a text, a number …), "jsonlines" and "markup" (HTML, XML), those that it is."""
+    found = []
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        return ()
+    if _json(text):
+        found.append("json")
+    lines = [line for line in text.splitlines() if line.strip()]
+    if lines and all(map(_json, lines)):
+        found.append("jsonlines")
+    if _MARKUP.match(body):
+        found.append("markup")
+    return tuple(found)
+
+
+def structured(head: str) -> bool:
+    """Whether a text begins as a JSON object or list does."""
+    return head.lstrip()[:1] in ("{", "[")
+
+
+def _json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True

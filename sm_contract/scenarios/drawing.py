@@ -1,0 +1,40 @@
+"""Values drawn with hypothesis: a handful, the same each time for the same strategy."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+SEED = 202611
+Value = TypeVar("Value")
+
+
+def drawn(strategy: SearchStrategy[Value], most: int) -> list[Value]:
+    """At most so many different values, in the order in which they were drawn."""
+    # heavy, and only wanted in a run
+    from hypothesis import HealthCheck, Phase, configuration, given, seed, settings  # noqa: PLC0415
+
+    found: dict[Value, None] = {}
+
+    @seed(SEED)
+    @settings(
+        max_examples=most,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def collect(value: Value) -> None:
+        found[value] = None
+
+    with tempfile.TemporaryDirectory(prefix="sm-contract-") as home:  # else it leaves a folder in the current one
+        configuration.set_hypothesis_home_dir(home)
+        try:
+            collect()
+        finally:
+            configuration.set_hypothesis_home_dir(None)
+    return list(found)
