@@ -28,6 +28,11 @@ USED_MODEL = "used model"  # the model volume of an earlier life
 
 # what the platform never grants: where a bare run fails, the one grant that mends it names the cause
 TERMINAL = "terminal"  # tty and standard input
+BIG_SHM = "big shared memory"  # /dev/shm as big as the container's memory, not 64 MB
+NO_SECCOMP = "no seccomp filter"
+FUSE_DEVICE = "device fuse"  # that alone; of devices only those are given that do the machine no harm
+KVM_DEVICE = "device kvm"
+TUN_DEVICE = "device net-tun"
 CAPABILITIES = "capabilities"  # all but SYS_ADMIN, default seccomp
 SYS_ADMIN = "SYS_ADMIN"  # that capability alone
 FUSE = "fuse"  # SYS_ADMIN, /dev/fuse, no seccomp filter: mounts and namespaces

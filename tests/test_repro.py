@@ -117,6 +117,7 @@ def test_every_field_of_a_container_is_an_option() -> None:
             {"capabilities": ("SYS_ADMIN",), "seccomp": False},
             ["--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined"],
         ),
+        ({"shm": 2 << 30}, ["--shm-size", str(2 << 30)]),
         ({"devices": ("/dev/fuse",)}, ["--device", "/dev/fuse"]),
         ({"privileged": True}, ["--privileged"]),
         ({"terminal": True}, ["--tty", "--interactive"]),

@@ -1,7 +1,8 @@
 """The contract in code: one module a chapter, one function a requirement, each a pure function of the record.
 
-Beside the chapters stand helpers: ``causes`` (which requirement explains a run that went wrong; ``ends`` and
-``readiness`` read that off a single life), ``programs``, ``entries`` and ``references`` (what the image alone shows),
+Beside the chapters stand helpers: ``causes`` (which requirement explains a run that went wrong; ``ends``, ``rights``
+and ``readiness`` read that off a single life, ``granting`` off a grant), ``programs``, ``entries`` and
+``references`` (what the image alone shows),
 ``provided`` and ``invoking`` (runs that were meant to fail, servers that answered), ``reading`` (lives in words) and
 ``timing`` (limits).
 """
@@ -17,6 +18,7 @@ MODULES = (
     "test_registry",
     "test_gpu",
     "test_privileges",
+    "test_rights",
     "test_user",
     "test_offline",
     "test_training_start",

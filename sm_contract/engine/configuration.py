@@ -6,7 +6,6 @@ from typing import Any
 
 from sm_contract.engine.protocol import ContainerSpec
 
-SHM = 64 * 1024 * 1024
 PODMAN_LIMIT = 65536
 
 
@@ -17,7 +16,7 @@ def configuration(spec: ContainerSpec, labels: dict[str, str], *, publish: bool,
     """
     host: dict[str, Any] = {
         "NetworkMode": spec.network.name,
-        "ShmSize": SHM,
+        "ShmSize": spec.shm,
         "Init": False,
         "Privileged": spec.privileged,
         "CapAdd": list(spec.capabilities),

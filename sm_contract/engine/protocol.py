@@ -77,6 +77,9 @@ class Mount:
     read_only: bool = False
 
 
+SHM = 64 * 1024 * 1024  # bytes of /dev/shm that the platform gives, and the engine
+
+
 @dataclass(frozen=True, kw_only=True)
 class ContainerSpec:
     """A container exactly as the platform would have it, unless a field says otherwise."""
@@ -94,6 +97,7 @@ class ContainerSpec:
     capabilities: tuple[str, ...] = ()  # added, for a diagnosis only; the engine refuses those of ``withheld``
     devices: tuple[str, ...] = ()
     seccomp: bool = True
+    shm: int = SHM  # bytes
     privileged: bool = False
     healthcheck: bool = True  # the image's own is run
     memory: int = 0  # bytes; 0: none. Swap is never added

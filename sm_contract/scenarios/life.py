@@ -11,6 +11,7 @@ from typing import cast
 
 from sm_contract.alone import is_alone
 from sm_contract.engine.protocol import (
+    SHM,
     Container,
     ContainerSpec,
     Engine,
@@ -27,6 +28,7 @@ from sm_contract.scenarios.machine import Closed, Machine, Neighbours
 from sm_contract.scenarios.setup import Setup
 
 LOG_LINES = 2000  # kept of one life: the first and the last half
+BIG_SHM = 2 << 30  # bytes of /dev/shm, where the container has all memory there is
 LEAVES = ("/opt/ml/input", "/opt/ml/model", "/opt/ml/output", "/opt/ml/checkpoints")
 Waiting = Callable[[str, str, float, float], None]  # name, what is waited for, since and until (monotonic)
 
@@ -204,6 +206,7 @@ def watched(stage: Stage, setup: Setup, mounts: list[Mount], environment: dict[s
             capabilities=tuple(name for name in setup.capabilities if name not in engine.facts.withheld),
             devices=setup.devices,
             seccomp=setup.seccomp,
+            shm=(stage.memory or BIG_SHM) if setup.big_shm else SHM,
             privileged=setup.privileged,
             healthcheck=setup.healthcheck,
             memory=stage.memory,

@@ -197,7 +197,7 @@ class Plan:
             if change == changes.TRAINED_CONTAINER:
                 follow_up = self._served_where_trained(stage, one, bare)
             else:
-                lasting = change == changes.NO_HEALTHCHECK  # it has to outlive what ended the other
+                lasting = change in (changes.NO_HEALTHCHECK, changes.BIG_SHM)  # it has to outlive what ended the other
                 follow_up = self._sure(one, replace(vary(bare, change, self.given), thorough=lasting), bare_life)
             firsts = (full_life, bare_life)
             if follow_up is not None and follow_up.fine(firsts) != bare_life.fine(firsts):

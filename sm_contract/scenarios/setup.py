@@ -54,6 +54,7 @@ class Setup:
     capabilities: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     seccomp: bool = True
+    big_shm: bool = False
     privileged: bool = False
     healthcheck: bool = True  # the image's own is run
     mounted: bool = True  # volumes over what the image holds below /opt/ml
@@ -171,6 +172,11 @@ def vary(setup: Setup, change: str, given: Given, hidden: tuple[str, ...] = ()) 
         changes.USED_MODEL: {"model": "used"},
         changes.A_MODEL_FILE: {"model": "file"},
         changes.TERMINAL: {"terminal": True},
+        changes.BIG_SHM: {"big_shm": True},
+        changes.NO_SECCOMP: {"seccomp": False},
+        changes.FUSE_DEVICE: {"devices": ("/dev/fuse",)},
+        changes.KVM_DEVICE: {"devices": ("/dev/kvm",)},
+        changes.TUN_DEVICE: {"devices": ("/dev/net/tun",)},
         changes.CAPABILITIES: {"capabilities": tuple(CAPABILITIES.split())},
         changes.SYS_ADMIN: {"capabilities": ("SYS_ADMIN",)},
         changes.FUSE: {"capabilities": ("SYS_ADMIN",), "devices": ("/dev/fuse",), "seccomp": False},

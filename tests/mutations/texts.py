@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from mutations.texts_answers import TEXTS as _ANSWERS
+from mutations.texts_rights import TEXTS as _RIGHTS
 
 TEXTS = {
     "SM-IMAGE-OS-01": (
@@ -481,4 +482,4 @@ TEXTS = {
         "ENV PYTHONUNBUFFERED=1 (or python -u, print(…, flush=True)); stdbuf -oL for other programs",
     ),
 }
-TEXTS |= _ANSWERS
+TEXTS |= _ANSWERS | _RIGHTS

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from shlex import quote
 
-from sm_contract.engine.protocol import ContainerSpec, Mount
+from sm_contract.engine.protocol import SHM, ContainerSpec, Mount
 
 
 def options(spec: ContainerSpec) -> list[str]:
@@ -57,6 +57,7 @@ _OPTIONS: dict[str, Callable[[ContainerSpec], Iterator[str]]] = {  # every field
     "capabilities": lambda spec: (f"--cap-add {quote(name)}" for name in spec.capabilities),
     "devices": lambda spec: (f"--device {quote(device)}" for device in spec.devices),
     "seccomp": lambda spec: iter([] if spec.seccomp else ["--security-opt seccomp=unconfined"]),
+    "shm": lambda spec: iter([] if spec.shm == SHM else [f"--shm-size {spec.shm}"]),
     "privileged": lambda spec: iter(["--privileged"] if spec.privileged else []),
     "healthcheck": lambda spec: iter([] if spec.healthcheck else ["--no-healthcheck"]),
     "memory": lambda spec: iter([f"--memory {spec.memory} --memory-swap {spec.memory}"] if spec.memory else []),
