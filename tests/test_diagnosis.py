@@ -152,7 +152,7 @@ def test_the_log_decides_what_is_tried_first() -> None:
     dead = says(DEAD, "KeyError: 'SM_MODEL_DIR'")
     assert training_follow_ups(dead, dead, GIVEN, IMAGE)[0] == changes.SM_VARIABLES
     dead = says(DOWN, "mount: Operation not permitted")
-    assert serving_follow_ups(dead, dead, GIVEN, IMAGE, TRAINED)[0] == changes.CAPABILITIES
+    assert serving_follow_ups(dead, dead, GIVEN, IMAGE, TRAINED)[0] == changes.NO_SECCOMP
 
 
 def test_what_may_just_refuse_our_samples_is_not_tried_at_length() -> None:
