@@ -26,6 +26,11 @@ READ_ONLY_MODEL = "read-only model"
 HOST_NAME = "host name"  # model.aws.local
 USED_MODEL = "used model"  # the model volume of an earlier life
 
+# hardships that it may bear as well, all at once in a run of their own, and one by one where that goes wrong
+NO_CAPABILITIES = "no capabilities"  # and no-new-privileges
+READ_ONLY_ROOT = "read-only root"  # a tmpfs on /tmp
+FEW_FILES = "1,024 open files"
+
 # what the platform never grants: where a bare run fails, the one grant that mends it names the cause
 TERMINAL = "terminal"  # tty and standard input
 BIG_SHM = "big shared memory"  # /dev/shm as big as the container's memory, not 64 MB

@@ -56,6 +56,7 @@ REQUESTS = (
 MODEL = (TreeFile(path="model.json", kind="file", size=212, mode=0o644),)
 DATA = TreeFile(path="data", kind="directory", mode=0o755)
 REPORT = TreeFile(path="data/report.json", kind="file", size=48, mode=0o644)
+STRICT = ("no capabilities", "read-only root", "1,024 open files")
 READY = 0.62
 LAST = 6.2  # seconds, when a thorough life of a server is stopped
 
@@ -75,10 +76,13 @@ def good_record() -> Record:
         ),
         trained("train.odd"),
         stopped_training("train.stopped"),
+        trained("train.strict", conditions=STRICT),
         served("serve.full", conditions=("everything optional", "isolated", "read-only model"), network="internal"),
         served("serve.bare", conditions=("nothing optional", "ordinary network")),
         brief(served("serve.again", network="none")),
         probed(served("serve.probed")),
+        brief(served("serve.strict", conditions=STRICT)),
+        brief(served("serve.other_user", conditions=("another user",))),
         crashed(served("serve.empty"), 1, "FileNotFoundError: '/opt/ml/model/model.json'"),
     ]
     return Record(

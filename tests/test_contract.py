@@ -246,7 +246,7 @@ def test_training_alone_has_nothing_to_hand_over() -> None:
         roles = {**record.roles, INFERENCE: RoleFact(claimed=False, how="declared", why="not declared")}
         return replace(record, lives=lives, roles=roles)
 
-    found = mutated(change)
+    found = mutated(change, add(trained("train.other_user")))
     assert found["SM-TRAIN-FS-04"].verdict is Verdict.NOT_APPLICABLE
     assert not any(one.verdict in (Verdict.NOT_TESTABLE, Verdict.BLOCKED) for one in found.values())
 

@@ -19,6 +19,7 @@ MODULES = (
     "test_gpu",
     "test_privileges",
     "test_rights",
+    "test_hardships",
     "test_user",
     "test_offline",
     "test_training_start",

@@ -99,6 +99,10 @@ class ContainerSpec:
     seccomp: bool = True
     shm: int = SHM  # bytes
     privileged: bool = False
+    dropped: bool = False  # no capability at all, and no way to one (no-new-privileges)
+    read_only_root: bool = False  # with a tmpfs on /tmp
+    user: str = ""  # in the place of the image's own, as uid:gid
+    open_files: int = 0  # soft and hard limit; 0: the engine's
     healthcheck: bool = True  # the image's own is run
     memory: int = 0  # bytes; 0: none. Swap is never added
     processes: int = 0  # 0: none

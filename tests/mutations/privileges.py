@@ -111,7 +111,7 @@ BREAKS = {
             "in each invocation",
             then(
                 servers(lambda one: _invoked(500, "internal error")(saying(NO_CREDENTIALS)(one))),
-                drop("serve.again", "serve.empty", "serve.probed"),
+                drop("serve.again", "serve.empty", "serve.probed", "serve.strict", "serve.other_user"),
             ),
         ),
     ],

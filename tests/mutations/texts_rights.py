@@ -28,4 +28,20 @@ TEXTS = {
         "`serve` exited with 1 after 0.4 s (serve.bare), and its log asks for a namespace of the host",
         "leave out what looks at the host (--pid=host, --net=host, --ipc=host); for shared memory stay within 64 MB of /dev/shm",
     ),
+    "SM-PRIV-CAPABILITY-02": (
+        "without capabilities and new privileges `serve` exited with 1 after 0.4 s (serve.strict+no capabilities); with the default ones it works",
+        "start as the user that the program runs as (no su, gosu, setuid, chown at start)",
+    ),
+    "SM-PRIV-READONLY-01": (
+        "with a read-only root file system `serve` exited with 1 after 0.4 s (serve.strict+read-only root); with a writable one it works",
+        "put PID files, caches and sockets into /tmp",
+    ),
+    "SM-PRIV-UID-02": (
+        "as that user `serve` exited with 1 after 0.4 s (serve.other_user); as the image's own it works",
+        "let every user read and execute the program's files, write to /tmp, and chown nothing at start",
+    ),
+    "SM-PRIV-LIMITS-01": (
+        "with that limit `serve` exited with 1 after 0.4 s (serve.strict+1,024 open files); with the engine's it works",
+        "raise a limit as far as it goes, and go on where it does not (ulimit -n 65536 || true)",
+    ),
 }
