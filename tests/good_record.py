@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import replace
 
 from sm_contract.record import (
+    AFTER_KILL,
     AGAIN,
     ALONE,
     ANY_ACCEPT,
@@ -15,6 +16,7 @@ from sm_contract.record import (
     NO_ACCEPT,
     PARALLEL,
     TRAINING,
+    Asked,
     Candidate,
     Event,
     FileFact,
@@ -277,8 +279,22 @@ def probed(life: Life) -> Life:
     ]
     again = [answer(AGAIN, 0, round(one.at + 0.02, 2)) for one in (big, *bad)]
     pings = [replace(life.pings[-1], at=round(one.at - 0.01, 2), busy=False) for one in again]
+    again.append(answer(AFTER_KILL, 0, 2.02))
     sent = sorted([*plain, *accept, *alone, *beside, big, *bad, *again], key=lambda one: one.at)
-    return replace(life, seconds=2.1, pings=(*life.pings[:6], *pings), invocations=tuple(sent))
+    hosts = [f"{what} for Host sm-contract.example" for what in ("GET /ping", "POST /invocations")]
+    statuses = {**dict.fromkeys(hosts, 200), "POST /ping": 405, "GET /metrics": 404}
+    asked = tuple(
+        Asked(what=what, at=round(1.25 + n / 50, 2), seconds=0.002, status=status, ping_ok=True)
+        for n, (what, status) in enumerate(statuses.items())
+    )
+    return replace(
+        life,
+        seconds=2.1,
+        pings=(*life.pings[:6], *pings, replace(life.pings[-1], at=2.01, busy=False)),
+        invocations=tuple(sent),
+        asked=asked,
+        kill=Kill(at=2.0, victim="gunicorn: worker [wsgi]", depth=2),
+    )
 
 
 def crashed(life: Life, code: int, *log: str) -> Life:

@@ -159,7 +159,8 @@ def test_what_is_said_is_held_to_the_letter(id: str) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_two_faults_at_once_are_never_missed_nor_a_fault_of_ours(seed: int) -> None:
-    cases = [(id, one) for id, rows in BREAKS.items() for one in rows if "samples of ours" not in one.name]
+    alone = ("samples of ours", "only trains")  # they take away what others need
+    cases = [(id, m) for id, rows in BREAKS.items() for m in rows if not any(words in m.name for words in alone)]
     for number, (id, one) in enumerate(cases):
         other_id, other = cases[(number * 7 + seed * 31 + 13) % len(cases)]
         try:
@@ -346,7 +347,8 @@ def test_what_cannot_be_shown_says_what_is_missing(id: str, change: Change, reas
     found = mutated(change)
     assert found[id].verdict is Verdict.NOT_TESTABLE
     assert reason in found[id].reason
-    assert broken(found) == set()
+    killed = {"SM-INFER-STOP-02"} if id == "SM-INFER-STOP-01" else set()  # why does not matter for that
+    assert broken(found) == killed
 
 
 def test_a_limit_that_is_near_warns_and_hides_nothing() -> None:

@@ -35,6 +35,7 @@ MODULES = (
     "test_ping",
     "test_invocations",
     "test_answers",
+    "test_health",
     "test_model",
     "test_stop",
 )

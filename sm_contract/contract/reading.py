@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from sm_contract import wants
-from sm_contract.record import WORD, Invocation, Life, LogLine, Ping
+from sm_contract.record import WORD, Asked, Invocation, Life, LogLine, Ping
 from sm_contract.wants import ERROR, EXCEPTION
 
 NO_CREDENTIALS = re.compile(
@@ -113,7 +113,7 @@ def within(life: Life, name: str, contract: float) -> str:
     return text
 
 
-def outcome(answer: Ping | Invocation) -> str:
+def outcome(answer: Ping | Invocation | Asked) -> str:
     """What came back: the status, or why there is none."""
     if answer.status is not None and not (isinstance(answer, Ping) and answer.error):
         return f"status {answer.status}"

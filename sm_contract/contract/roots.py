@@ -82,3 +82,10 @@ SERVING = (
     "SM-INFER-ISO-01",
     "SM-OFFLINE-INVOKE-01",
 )
+PROBES = (  # what may end the server before the rest of the odd requests was sent, in their order
+    "SM-INFER-NET-03",
+    "SM-INFER-PING-10",
+    "SM-INFER-METRICS-01",
+    "SM-INFER-INVOKE-12",
+    "SM-INFER-INVOKE-11",
+)

@@ -194,6 +194,13 @@ class NotReachable(Exception):
     """An endpoint cannot be reached on this engine; the text says what it would need ("needs …")."""
 
 
+class Packets(Protocol):
+    """What a container tries to reach, from when this was made."""
+
+    def end(self) -> dict[str, float]:
+        """What was tried ("weights.example.com", "203.0.113.7:443"), each with when first (monotonic)."""
+
+
 class Inside(Protocol):
     """A container's namespaces, looked at from outside: root on the kernel that runs the engine."""
 
@@ -203,6 +210,9 @@ class Inside(Protocol):
 
     def opener(self, container: Container) -> Callable[[], socket.socket] | None:
         """A maker of sockets in the container's network namespace; None when it has ended."""
+
+    def packets(self, container: Container) -> Packets | None:
+        """Whoever listens to the packets that leave the container from now on; None when it has ended."""
 
     def kill(self, container: Container, pid: int, name: str = "SIGKILL") -> None:
         """Signal one process of the container; raises ProcessLookupError if it is not (any more) the container's."""
