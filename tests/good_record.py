@@ -179,6 +179,7 @@ def trained(name: str, conditions: tuple[str, ...] = (), network: str = "ordinar
         exit_code=0,
         ended="itself",
         limits=LIMITS,
+        attempts=() if network != "none" else None,
         events=(Event(at=0.0, what="start"), Event(at=1.4, what="exit 0")),
         log=lines("reading 90 rows", "epoch 5: mean squared error 0.031", "saved /opt/ml/model/model.json"),
         written=Written(),
@@ -244,6 +245,7 @@ def served(name: str, conditions: tuple[str, ...] = (), network: str = "ordinary
         exit_code=0,
         ended="stopped",
         limits=LIMITS,
+        attempts=() if network != "none" else None,
         events=(
             Event(at=0.0, what="start"),
             Event(at=READY, what="ping 200"),

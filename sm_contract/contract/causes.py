@@ -23,6 +23,7 @@ from sm_contract.contract.programs import (
     user_fault,
     workdir_fault,
 )
+from sm_contract.contract.reaching import reached_for, unreached
 from sm_contract.contract.readiness import NO_ROUTE, plain, refusal, stuck, works
 from sm_contract.contract.reading import (
     SM_VARIABLE,
@@ -47,6 +48,8 @@ STARTS = ("SM-IMAGE-OS-01", "SM-IMAGE-ARCH-01", "SM-IMAGE-LAYERS-01")  # nothing
 
 _MENDED = {  # what the platform never grants, and what mends a run when it is granted; rights: see ``rights``
     changes.CREDENTIALS: "SM-OFFLINE-CREDENTIALS-01",
+    changes.REGION: "SM-OFFLINE-REGION-01",
+    changes.PROXY: "SM-OFFLINE-PROXY-01",
     changes.UNMOUNTED: "SM-IMAGE-RESERVED-01",
     changes.OWN_COMMAND: "SM-IMAGE-CMD-01",
     changes.NO_HEALTHCHECK: "SM-IMAGE-HEALTHCHECK-01",
@@ -186,7 +189,7 @@ def cause(view: RoleView) -> str:
         return ""
     if wants_credentials(bad):
         return "SM-OFFLINE-CREDENTIALS-01"
-    return _image_cause(view, bad[0]) or missed(bad[0]) or _training_end(view, bad[0])
+    return _image_cause(view, bad[0]) or missed(bad[0]) or unreached(bad[0]) or _training_end(view, bad[0])
 
 
 def accused(record: Record, id: str) -> RoleView | None:
@@ -198,7 +201,7 @@ def _training_flip(view: RoleView, flip: Flip) -> str:
     if flip.broke and flip.change == changes.ISOLATED:
         if not flip.good.saved:
             return "SM-TRAIN-NET-04"  # with a way out its model is gone, without one it fails
-        return "SM-OFFLINE-DROP-01" if flip.bad.ended == "limit" else "SM-TRAIN-NET-01"
+        return "SM-OFFLINE-DROP-01" if flip.bad.ended == "limit" else reached_for(flip.bad) or "SM-TRAIN-NET-01"
     baked = image_of(view.record, TRAINING).baked
     if flip.change == changes.CHECKPOINT_DIRECTORY and any(below(f.path, ("/opt/ml/checkpoints",)) for f in baked):
         return "SM-IMAGE-RESERVED-01"
@@ -246,7 +249,7 @@ def _serving_cause(view: Serving, bad: list[Life]) -> str:  # noqa: PLR0911  # a
     if healthy:
         return "SM-INFER-RUN-03" if all(life.ended == "itself" for life in healthy) else ""
     life = bad[0]
-    if id := _image_cause(view, life) or missed(life):
+    if id := _image_cause(view, life) or missed(life) or unreached(life):
         return id
     program = view.record.image.programs.get("serve")
     if not view.record.image.entrypoint and program is not None and program.file is None:
@@ -259,7 +262,11 @@ def network_cause(view: Serving, flip: Flip) -> str:
     unplugged = [life for life in view.lives.values() if life.network == "none" and not life.hit_limits]
     if flip.bad.ready_at is None:
         slow = flip.change == changes.ISOLATED and any(life.ready_at is not None for life in unplugged)
-        return "SM-OFFLINE-DROP-01" if slow else "SM-INFER-ISO-01"
+        if slow:
+            return "SM-OFFLINE-DROP-01"
+        if flip.change == changes.NO_NETWORK and any(life.network == "internal" for life in good(view)):
+            return "SM-OFFLINE-LOOPBACK-01"
+        return reached_for(flip.bad) or "SM-INFER-ISO-01"
     slow = flip.change == changes.ISOLATED and any(life.fine(firsts(view)) for life in unplugged)
     return "SM-OFFLINE-DROP-01" if slow else "SM-OFFLINE-INVOKE-01"
 

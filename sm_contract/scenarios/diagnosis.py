@@ -14,6 +14,8 @@ from sm_contract.wants import wanted
 
 KVM, TUN = r"/dev/kvm|\bKVM\b", r"/dev/net/tun|\bTUN\b"  # devices that are only given where they are named
 HINTS = (
+    (changes.REGION, r"NoRegion|specify a region|AWS_(DEFAULT_)?REGION"),
+    (changes.PROXY, r"(?i:\bproxy)|HTTPS?_PROXY"),
     (changes.CREDENTIALS, r"credential|AWS_ACCESS_KEY|botocore|NoCredentials"),
     (changes.SM_VARIABLES, r"\bSM_[A-Z_]+"),
     (changes.TERMINAL, r"EOF|stdin|not a tty|terminal|Inappropriate ioctl"),
@@ -94,6 +96,8 @@ def _both_failed(full: Life, bare: Life, given: Given, image: ImageFacts) -> lis
         *(_provided(PROVIDED_TO_TRAINING, given) if owners else []),
         changes.TERMINAL,
         changes.CREDENTIALS,
+        changes.REGION,
+        changes.PROXY,
         changes.SM_VARIABLES,
         changes.WRONG_CASE,
         *([changes.TYPED_HYPERPARAMETERS] if given.required_hyperparameters else []),
@@ -128,6 +132,8 @@ def serving_follow_ups(  # noqa: PLR0911  # a decision list reads best as one
         *trained,
         changes.TERMINAL,
         changes.CREDENTIALS,
+        changes.REGION,
+        changes.PROXY,
         changes.HOST_ALGO_1,
         changes.HOST_NAME,
         changes.ENVIRONMENT,

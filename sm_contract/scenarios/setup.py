@@ -26,6 +26,9 @@ FAKE_CREDENTIALS = {
     "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
     "AWS_SESSION_TOKEN": "sm-contract",
 }
+REGION = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
+PROXY = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:3128")
+PROXY |= {"NO_PROXY": "localhost", "no_proxy": "localhost"}
 TOOLKIT_VARIABLES = {
     "SM_MODEL_DIR": "/opt/ml/model",
     "SM_INPUT_DIR": "/opt/ml/input",
@@ -204,6 +207,8 @@ def vary(setup: Setup, change: str, given: Given, hidden: tuple[str, ...] = ()) 
         changes.SYS_ADMIN: {"capabilities": ("SYS_ADMIN",)},
         changes.FUSE: {"capabilities": ("SYS_ADMIN",), "devices": ("/dev/fuse",), "seccomp": False},
         changes.PRIVILEGED: {"privileged": True},
+        changes.REGION: {"environment": {**setup.environment, **REGION}},
+        changes.PROXY: {"environment": {**setup.environment, **PROXY}},
         changes.CREDENTIALS: {"environment": {**setup.environment, **FAKE_CREDENTIALS}},
         changes.SM_VARIABLES: {"environment": {**setup.environment, **_toolkit_variables(given)}},
         changes.WRONG_CASE: {"wrong_case": True},

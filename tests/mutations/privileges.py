@@ -168,20 +168,19 @@ BREAKS = {
         Mutation(
             "weights downloaded",
             then(
-                only_bare_serves(crashing("requests.exceptions.ConnectionError: huggingface.co")),
-                follow_up(
-                    "serve.bare", changes.ISOLATED, crashing("requests.exceptions.ConnectionError: huggingface.co")
-                ),
-                _unplugged(crashing("requests.exceptions.ConnectionError: huggingface.co")),
-                life("serve.again", crashing("requests.exceptions.ConnectionError: huggingface.co")),
+                only_bare_serves(crashing("ConnectionError: weights.example.com")),
+                follow_up("serve.bare", changes.ISOLATED, crashing("ConnectionError: weights.example.com")),
+                _unplugged(crashing("ConnectionError: weights.example.com")),
+                life("serve.again", crashing("ConnectionError: weights.example.com")),
             ),
         ),
         Mutation(
-            "a licence server that must be there, on an internal network too",
+            "a data file downloaded",
             then(
-                life("serve.again", crashing("licence: network is unreachable")),
-                follow_up("serve.bare", changes.USED_MODEL),
-                _unplugged(crashing("licence: network is unreachable")),
+                only_bare_serves(crashing("TimeoutError: timed out")),
+                follow_up("serve.bare", changes.ISOLATED, crashing("TimeoutError: timed out")),
+                _unplugged(crashing("OSError: Network is unreachable")),
+                life("serve.again", crashing("OSError: Network is unreachable")),
             ),
         ),
     ],
@@ -198,10 +197,6 @@ BREAKS = {
         Mutation(
             "refused as a client error",
             then(only_bare_serves(_invoked(424, "no features")), life("serve.again", _invoked(424, "no features"))),
-        ),
-        Mutation(
-            "a default where the store cannot be reached",
-            then(only_bare_serves(_another_body), life("serve.again", _another_body)),
         ),
     ],
 }
@@ -237,6 +232,5 @@ KEEPS = {
     "SM-INFER-ISO-01": [Mutation("healthy later without a way out", life("serve.full", lambda one: _later(one, 120)))],
     "SM-OFFLINE-INVOKE-01": [
         Mutation("answers that differ each time", servers(_ever_other)),
-        Mutation("another body where the variables differ", only_bare_serves(_another_body)),
     ],
 }
