@@ -26,12 +26,24 @@ READ_ONLY_MODEL = "read-only model"
 HOST_NAME = "host name"  # model.aws.local
 USED_MODEL = "used model"  # the model volume of an earlier life
 
+# hardships that it may bear as well, all at once in a run of their own, and one by one where that goes wrong
+NO_CAPABILITIES = "no capabilities"  # and no-new-privileges
+READ_ONLY_ROOT = "read-only root"  # a tmpfs on /tmp
+FEW_FILES = "1,024 open files"
+
 # what the platform never grants: where a bare run fails, the one grant that mends it names the cause
 TERMINAL = "terminal"  # tty and standard input
+BIG_SHM = "big shared memory"  # /dev/shm as big as the container's memory, not 64 MB
+NO_SECCOMP = "no seccomp filter"
+FUSE_DEVICE = "device fuse"  # that alone; of devices only those are given that do the machine no harm
+KVM_DEVICE = "device kvm"
+TUN_DEVICE = "device net-tun"
 CAPABILITIES = "capabilities"  # all but SYS_ADMIN, default seccomp
 SYS_ADMIN = "SYS_ADMIN"  # that capability alone
 FUSE = "fuse"  # SYS_ADMIN, /dev/fuse, no seccomp filter: mounts and namespaces
 PRIVILEGED = "privileged"
+REGION = "Region"  # AWS_REGION and AWS_DEFAULT_REGION
+PROXY = "proxy"  # the variables of one that is not there
 CREDENTIALS = "credentials"  # AWS_ACCESS_KEY_ID and its like, made up
 SM_VARIABLES = "SM_ variables"  # what the training toolkit would set
 WRONG_CASE = "wrong-case config"  # resourceConfig.json and its like beside the right names

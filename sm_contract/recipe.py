@@ -18,6 +18,7 @@ class Sent:
     headers: Mapping[str, str]
     body: bytes
     body_of: str = ""  # as in the record
+    asked: tuple[str, str, str] | None = None  # method, path and Host of a request of another kind
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -143,6 +143,14 @@ class Event:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """Something outside of the container that it tried to reach, when it first did."""
+
+    at: float
+    what: str  # "weights.example.com", "203.0.113.7:443"
+
+
+@dataclass(frozen=True, kw_only=True)
 class LogLine:
     at: float
     stream: str  # "stdout" or "stderr"
@@ -157,6 +165,7 @@ class Ping:
     error: str = ""  # "refused", "reset", "closed", "timed out", "not HTTP", …
     connect_seconds: float | None = None
     body_bytes: int = 0
+    body_head: str = ""  # first 40 characters
     busy: bool = False  # at least one invocation was open meanwhile
 
     def ok(self, limit: float) -> bool:
@@ -169,6 +178,8 @@ BUSY = "busy"  # the name of invocations that are sent several at a time
 NO_ACCEPT, ANY_ACCEPT = "no Accept", "any Accept"
 ALONE, PARALLEL = "by itself", "beside others"  # different requests, one by one and at the same time
 BIG = "as big as allowed"
+EARLY = "too early"  # a plain one that was not answered yet, and was later
+AFTER_KILL = "after the kill"  # of the biggest child
 MALFORMED, AGAIN = "malformed", "good again"  # and a good one after each, until it is answered
 
 
@@ -199,6 +210,19 @@ class Invocation:
     @property
     def ok(self) -> bool:
         return self.status is not None and 200 <= self.status < 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A request of another kind than the platform's two, or with another Host."""
+
+    what: str  # "POST /ping", "GET /metrics", "ping for Host X", "invocation for Host X"
+    at: float
+    seconds: float
+    status: int | None = None
+    error: str = ""
+    body_head: str = ""
+    ping_ok: bool | None = None  # the ping behind it was in time with 200; None: none was sent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -304,7 +328,7 @@ class TrainingResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Kill:
-    """The biggest child of the training program, killed in mid-run."""
+    """The biggest child of the program, killed in mid-run."""
 
     at: float
     victim: str  # its command line
@@ -335,16 +359,18 @@ class Life:
     )  # seconds in force: "start", "ping", "invoke", "stop", "train", "idle", "connect"
     shortened: dict[str, float] = field(default_factory=dict)  # those below the contract's, with the contract's value
     events: tuple[Event, ...] = ()
+    attempts: tuple[Attempt, ...] | None = None  # to reach something outside; None: not watched
     log: tuple[LogLine, ...] = ()
     log_cut: bool = False
     # of a training
     written: Written | None = None  # None: not looked at
     result: TrainingResult | None = None
-    kill: Kill | None = None
+    kill: Kill | None = None  # of a server, too
     # of a server
     ready_at: float | None = None  # start of the first three 200s in a row, each in time
     pings: tuple[Ping, ...] = ()
     invocations: tuple[Invocation, ...] = ()
+    asked: tuple[Asked, ...] = ()
     listeners: tuple[Listener, ...] | None = None  # at the end of the start window if not ready, else once ready
     first_bytes: str = ""  # of a raw HTTP/1.1 request's answer on port 8080, control characters shown
     stop: Stop | None = None
@@ -392,7 +418,7 @@ class Life:
 
     def observed(self) -> Iterator[object]:
         """Everything in it that may be evidence."""
-        yield from (*self.pings, *self.invocations, *self.log, *self.events, *(self.listeners or ()))
+        yield from (*self.pings, *self.invocations, *self.asked, *self.log, *self.events, *(self.listeners or ()))
         if self.stop is not None:
             yield from (self.stop, *(self.stop.listeners or ()))
         if self.result is not None:

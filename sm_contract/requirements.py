@@ -22,6 +22,8 @@ RUNS = frozenset(
         "train.killed_child",
         "train.odd",
         "train.stopped",
+        "train.strict",
+        "train.other_user",
         "serve.full",
         "serve.bare",
         "serve.again",
@@ -29,6 +31,8 @@ RUNS = frozenset(
         "serve.handover",
         "serve.probed",
         "serve.stopped",
+        "serve.strict",
+        "serve.other_user",
         "serve.uncompressed",
     }
 )

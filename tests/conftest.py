@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,9 @@ import engine_support as support
 import pytest
 
 from sm_contract.engine.docker import DockerEngine
+
+# A shell that starts the tests in the background lets them ignore Ctrl-C, and all that they start would do so as well.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

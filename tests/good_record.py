@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import replace
 
 from sm_contract.record import (
+    AFTER_KILL,
     AGAIN,
     ALONE,
     ANY_ACCEPT,
@@ -15,6 +16,7 @@ from sm_contract.record import (
     NO_ACCEPT,
     PARALLEL,
     TRAINING,
+    Asked,
     Candidate,
     Event,
     FileFact,
@@ -56,6 +58,7 @@ REQUESTS = (
 MODEL = (TreeFile(path="model.json", kind="file", size=212, mode=0o644),)
 DATA = TreeFile(path="data", kind="directory", mode=0o755)
 REPORT = TreeFile(path="data/report.json", kind="file", size=48, mode=0o644)
+STRICT = ("no capabilities", "read-only root", "1,024 open files")
 READY = 0.62
 LAST = 6.2  # seconds, when a thorough life of a server is stopped
 
@@ -75,10 +78,13 @@ def good_record() -> Record:
         ),
         trained("train.odd"),
         stopped_training("train.stopped"),
+        trained("train.strict", conditions=STRICT),
         served("serve.full", conditions=("everything optional", "isolated", "read-only model"), network="internal"),
         served("serve.bare", conditions=("nothing optional", "ordinary network")),
         brief(served("serve.again", network="none")),
         probed(served("serve.probed")),
+        brief(served("serve.strict", conditions=STRICT)),
+        brief(served("serve.other_user", conditions=("another user",))),
         crashed(served("serve.empty"), 1, "FileNotFoundError: '/opt/ml/model/model.json'"),
     ]
     return Record(
@@ -173,6 +179,7 @@ def trained(name: str, conditions: tuple[str, ...] = (), network: str = "ordinar
         exit_code=0,
         ended="itself",
         limits=LIMITS,
+        attempts=() if network != "none" else None,
         events=(Event(at=0.0, what="start"), Event(at=1.4, what="exit 0")),
         log=lines("reading 90 rows", "epoch 5: mean squared error 0.031", "saved /opt/ml/model/model.json"),
         written=Written(),
@@ -238,6 +245,7 @@ def served(name: str, conditions: tuple[str, ...] = (), network: str = "ordinary
         exit_code=0,
         ended="stopped",
         limits=LIMITS,
+        attempts=() if network != "none" else None,
         events=(
             Event(at=0.0, what="start"),
             Event(at=READY, what="ping 200"),
@@ -273,8 +281,22 @@ def probed(life: Life) -> Life:
     ]
     again = [answer(AGAIN, 0, round(one.at + 0.02, 2)) for one in (big, *bad)]
     pings = [replace(life.pings[-1], at=round(one.at - 0.01, 2), busy=False) for one in again]
+    again.append(answer(AFTER_KILL, 0, 2.02))
     sent = sorted([*plain, *accept, *alone, *beside, big, *bad, *again], key=lambda one: one.at)
-    return replace(life, seconds=2.1, pings=(*life.pings[:6], *pings), invocations=tuple(sent))
+    hosts = [f"{what} for Host sm-contract.example" for what in ("GET /ping", "POST /invocations")]
+    statuses = {**dict.fromkeys(hosts, 200), "POST /ping": 405, "GET /metrics": 404}
+    asked = tuple(
+        Asked(what=what, at=round(1.25 + n / 50, 2), seconds=0.002, status=status, ping_ok=True)
+        for n, (what, status) in enumerate(statuses.items())
+    )
+    return replace(
+        life,
+        seconds=2.1,
+        pings=(*life.pings[:6], *pings, replace(life.pings[-1], at=2.01, busy=False)),
+        invocations=tuple(sent),
+        asked=asked,
+        kill=Kill(at=2.0, victim="gunicorn: worker [wsgi]", depth=2),
+    )
 
 
 def crashed(life: Life, code: int, *log: str) -> Life:

@@ -27,7 +27,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from judging import SIDE_BY_SIDE, UNDER_LIMITS, Judged, judge
+from judging import NOTED_OF_GOOD, SIDE_BY_SIDE, UNDER_LIMITS, Judged, judge
 from mutations.tables import BREAKS, KEEPS
 
 from fixtures.candidates import GOOD
@@ -187,7 +187,7 @@ def page(matrix: Mapping[str, Any]) -> str:
     faults = [name for name in candidates if name in FAULTS]
     mutations = sum(len(row["breaks"]) for row in requirements.values())
     neutral = sum(len(row["keeps"]) for row in requirements.values())
-    unflagged = [name for name in good if not candidates[name]["broken"]]
+    unflagged = [name for name in good if not set(candidates[name]["broken"]) - NOTED_OF_GOOD.get(name, {}).keys()]
     codes = Counter(row["code"] for row in candidates.values())
     judged = ", ".join(f"{count} by the code `{code}`" for code, count in codes.most_common())
     lines = [

@@ -152,7 +152,7 @@ def test_the_log_decides_what_is_tried_first() -> None:
     dead = says(DEAD, "KeyError: 'SM_MODEL_DIR'")
     assert training_follow_ups(dead, dead, GIVEN, IMAGE)[0] == changes.SM_VARIABLES
     dead = says(DOWN, "mount: Operation not permitted")
-    assert serving_follow_ups(dead, dead, GIVEN, IMAGE, TRAINED)[0] == changes.CAPABILITIES
+    assert serving_follow_ups(dead, dead, GIVEN, IMAGE, TRAINED)[0] == changes.NO_SECCOMP
 
 
 def test_what_may_just_refuse_our_samples_is_not_tried_at_length() -> None:
@@ -185,10 +185,10 @@ def test_the_images_own_command_and_files_are_tried_where_there_are_any() -> Non
         (replace(UP, ended="itself", pings=(Ping(at=1, seconds=2.4, status=200, connect_seconds=0.01),)), True),
         (replace(UP, stop=STOP), True),
         (replace(UP, stop=replace(STOP, killed=False)), False),
-        (replace(UP, stop=replace(STOP, listeners=())), False),
-        (replace(UP, stop=replace(STOP, listeners=(replace(LISTENER, ignores_sigterm=True),))), False),
-        (replace(UP, stop=replace(STOP, listeners=None)), False),
-        (replace(UP, stop=replace(STOP, listeners=(replace(LISTENER, pid_one=True),))), False),
+        (replace(UP, stop=replace(STOP, listeners=())), True),
+        (replace(UP, stop=replace(STOP, listeners=(replace(LISTENER, ignores_sigterm=True),))), True),
+        (replace(UP, stop=replace(STOP, listeners=None)), True),
+        (replace(UP, stop=replace(STOP, listeners=(replace(LISTENER, pid_one=True),))), True),
         (replace(UP, ready_at=None), True),
         (replace(UP, ready_at=None, listeners=(Listener(address="0.0.0.0", port=5000),)), False),
         (replace(UP, ready_at=None, pings=(LOADING,), first_bytes="HTTP/1.1 503"), True),

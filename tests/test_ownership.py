@@ -58,7 +58,7 @@ RUN = """
             engine.close()
     if then == "interrupt":
         try:
-            while True:
+            for _ in range(400):  # longer than it takes to be interrupted, and an end where nobody does
                 engine.create(ContainerSpec(image=image, command=("x",), purpose="flood", network=network))
         finally:
             engine.close()

@@ -1,9 +1,9 @@
 """The contract in code: one module a chapter, one function a requirement, each a pure function of the record.
 
-Beside the chapters stand helpers: ``causes`` (which requirement explains a run that went wrong; ``ends`` and
-``readiness`` read that off a single life), ``programs``, ``entries`` and ``references`` (what the image alone shows),
-``provided`` and ``invoking`` (runs that were meant to fail, servers that answered), ``reading`` (lives in words) and
-``timing`` (limits).
+Beside the chapters stand helpers: ``causes`` (which requirement explains a run that went wrong; ``ends``, ``rights``,
+``reaching`` and ``readiness`` read that off a single life, ``granting`` off a grant), ``programs``, ``entries`` and
+``references`` (what the image alone shows), ``provided`` and ``invoking`` (runs that were meant to fail, servers that
+answered), ``reading`` (lives in words) and ``timing`` (limits).
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ MODULES = (
     "test_registry",
     "test_gpu",
     "test_privileges",
+    "test_rights",
+    "test_hardships",
     "test_user",
     "test_offline",
+    "test_reaching",
     "test_training_start",
     "test_training_config",
     "test_training_values",
@@ -32,6 +35,7 @@ MODULES = (
     "test_ping",
     "test_invocations",
     "test_answers",
+    "test_health",
     "test_model",
     "test_stop",
 )

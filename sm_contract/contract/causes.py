@@ -23,6 +23,7 @@ from sm_contract.contract.programs import (
     user_fault,
     workdir_fault,
 )
+from sm_contract.contract.reaching import reached_for, unreached
 from sm_contract.contract.readiness import NO_ROUTE, plain, refusal, stuck, works
 from sm_contract.contract.reading import (
     SM_VARIABLE,
@@ -37,6 +38,7 @@ from sm_contract.contract.reading import (
     says,
     trained_well,
 )
+from sm_contract.contract.rights import lacked, missed
 from sm_contract.contract.timing import doubtful, too_busy
 from sm_contract.record import INFERENCE, TRAINING, WORD, Life, Record
 from sm_contract.verdict import Blocked, NotRecorded, NotTestable
@@ -44,13 +46,10 @@ from sm_contract.views import RoleView, Serving, Training, raise_limits
 
 STARTS = ("SM-IMAGE-OS-01", "SM-IMAGE-ARCH-01", "SM-IMAGE-LAYERS-01")  # nothing can be started while these are broken
 
-_MENDED = {  # what the platform never grants, and what mends a run when it is granted
-    changes.TERMINAL: "SM-PRIV-TERMINAL-01",
-    changes.CAPABILITIES: "SM-PRIV-CAPABILITY-01",
-    changes.SYS_ADMIN: "SM-PRIV-PRIVILEGED-01",
-    changes.PRIVILEGED: "SM-PRIV-PRIVILEGED-01",
-    changes.FUSE: "SM-PRIV-MOUNT-01",
+_MENDED = {  # what the platform never grants, and what mends a run when it is granted; rights: see ``rights``
     changes.CREDENTIALS: "SM-OFFLINE-CREDENTIALS-01",
+    changes.REGION: "SM-OFFLINE-REGION-01",
+    changes.PROXY: "SM-OFFLINE-PROXY-01",
     changes.UNMOUNTED: "SM-IMAGE-RESERVED-01",
     changes.OWN_COMMAND: "SM-IMAGE-CMD-01",
     changes.NO_HEALTHCHECK: "SM-IMAGE-HEALTHCHECK-01",
@@ -190,7 +189,7 @@ def cause(view: RoleView) -> str:
         return ""
     if wants_credentials(bad):
         return "SM-OFFLINE-CREDENTIALS-01"
-    return _image_cause(view, bad[0]) or _training_end(view, bad[0])
+    return _image_cause(view, bad[0]) or missed(bad[0]) or unreached(bad[0]) or _training_end(view, bad[0])
 
 
 def accused(record: Record, id: str) -> RoleView | None:
@@ -202,11 +201,13 @@ def _training_flip(view: RoleView, flip: Flip) -> str:
     if flip.broke and flip.change == changes.ISOLATED:
         if not flip.good.saved:
             return "SM-TRAIN-NET-04"  # with a way out its model is gone, without one it fails
-        return "SM-OFFLINE-DROP-01" if flip.bad.ended == "limit" else "SM-TRAIN-NET-01"
+        return "SM-OFFLINE-DROP-01" if flip.bad.ended == "limit" else reached_for(flip.bad) or "SM-TRAIN-NET-01"
     baked = image_of(view.record, TRAINING).baked
     if flip.change == changes.CHECKPOINT_DIRECTORY and any(below(f.path, ("/opt/ml/checkpoints",)) for f in baked):
         return "SM-IMAGE-RESERVED-01"
-    return (_TRAINING_BROKE if flip.broke else _TRAINING_MENDED).get(flip.change, "")
+    if flip.broke:
+        return _TRAINING_BROKE.get(flip.change, "")
+    return lacked(flip.change, flip.bad) or _TRAINING_MENDED.get(flip.change, "")
 
 
 def _training_end(view: RoleView, life: Life) -> str:
@@ -237,14 +238,18 @@ def _serving_cause(view: Serving, bad: list[Life]) -> str:  # noqa: PLR0911  # a
             flip.change, view.model.source
         ):
             continue  # says nothing of a model from elsewhere
-        if id := (_SERVING_BROKE if flip.broke else _SERVING_MENDED).get(flip.change, ""):
+        if flip.broke:
+            id = _SERVING_BROKE.get(flip.change, "")
+        else:
+            id = lacked(flip.change, flip.bad) or _SERVING_MENDED.get(flip.change, "")
+        if id:
             return id
     if len(bad) == len(firsts(view)) and wants_credentials(bad):
         return "SM-OFFLINE-CREDENTIALS-01"
     if healthy:
         return "SM-INFER-RUN-03" if all(life.ended == "itself" for life in healthy) else ""
     life = bad[0]
-    if id := _image_cause(view, life):
+    if id := _image_cause(view, life) or missed(life) or unreached(life):
         return id
     program = view.record.image.programs.get("serve")
     if not view.record.image.entrypoint and program is not None and program.file is None:
@@ -257,7 +262,11 @@ def network_cause(view: Serving, flip: Flip) -> str:
     unplugged = [life for life in view.lives.values() if life.network == "none" and not life.hit_limits]
     if flip.bad.ready_at is None:
         slow = flip.change == changes.ISOLATED and any(life.ready_at is not None for life in unplugged)
-        return "SM-OFFLINE-DROP-01" if slow else "SM-INFER-ISO-01"
+        if slow:
+            return "SM-OFFLINE-DROP-01"
+        if flip.change == changes.NO_NETWORK and any(life.network == "internal" for life in good(view)):
+            return "SM-OFFLINE-LOOPBACK-01"
+        return reached_for(flip.bad) or "SM-INFER-ISO-01"
     slow = flip.change == changes.ISOLATED and any(life.fine(firsts(view)) for life in unplugged)
     return "SM-OFFLINE-DROP-01" if slow else "SM-OFFLINE-INVOKE-01"
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from sm_contract.contract.causes import cause, ready, refused, why_not
-from sm_contract.record import Life
+from typing import NoReturn
+
+from sm_contract.contract.causes import cause, good, ready, refused, why_not
+from sm_contract.contract.readiness import plain
+from sm_contract.record import BIG, MALFORMED, Asked, Invocation, Life
+from sm_contract.verdict import Blocked, NotTestable
 from sm_contract.views import Serving
+
+PROBED = "serve.probed"
 
 
 def lived(serving: Serving) -> list[Life]:
@@ -26,3 +32,27 @@ def answering(serving: Serving) -> Life:
     if not life.good and cause(serving):
         why_not(serving)
     raise refused(serving, life)
+
+
+def probed(serving: Serving) -> Life:
+    """The life of odd requests. Raises NotTestable if it showed nothing."""
+    if PROBED not in serving.lives and not any(life.answered for life in good(serving)):
+        why_not(serving, PROBED)
+    life = serving.life(PROBED)
+    one = plain(life)
+    if one is None or not one.ok:
+        seen = "the server was not healthy" if life.ready_at is None else "no invocation was answered with 2xx"
+        raise NotTestable(f"{seen} in {PROBED}, as it was in another run", evidence=[life])
+    return life
+
+
+def cut_short(life: Life, what: str) -> NoReturn:
+    """Raise what ended the life of odd requests before this was sent."""
+    sent: list[Asked | Invocation] = [*life.asked, *life.invocations]
+    last = max(sent, key=lambda one: one.at)
+    before = {"POST /ping": "SM-INFER-PING-10", "GET /metrics": "SM-INFER-METRICS-01"}
+    if life.ended != "itself":
+        raise NotTestable(f"{what}: there was no time left for it ({life.name})", evidence=[life])
+    if isinstance(last, Asked):
+        raise Blocked(before.get(last.what, "SM-INFER-NET-03"))
+    raise Blocked({BIG: "SM-INFER-INVOKE-12", MALFORMED: "SM-INFER-INVOKE-11"}.get(last.name, "SM-INFER-RUN-03"))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-from sm_contract.record import WORD, Invocation, Life, LogLine, Ping
+from sm_contract import wants
+from sm_contract.record import WORD, Asked, Invocation, Life, LogLine, Ping
+from sm_contract.wants import ERROR, EXCEPTION
 
 NO_CREDENTIALS = re.compile(
     r"unable to locate credentials|NoCredentialsError|NoCredentialProviders|no EC2 IMDS role found"
@@ -26,37 +28,23 @@ WANTS_A_HYPERPARAMETER = re.compile(
     r"(?i:hyper[-_ ]?param)|KeyError: '[a-z][\w-]*'|the following arguments are required: --\w"
 )
 SM_VARIABLE = re.compile(r"\bSM_[A-Z][A-Z0-9_]*\b")
-_EXCEPTION = re.compile(r"^\s*[\w.]*(Error|Exception|Exit|Interrupt|Failure)\b")
-_ERROR = re.compile(
-    r"\berrors?\b(?!\s*(of|is|was)?\s*[:=]?\s*[\d.])|\w(Error|Exception)\b"
-    r"|\bfatal\b|\bpanic\b|traceback|denied|not found|no such file|cannot |can't "
-    r"|\bfailed\b|\bunable to\b|not permitted",
-    re.IGNORECASE,
-)
 _SIGNALS = {130: "SIGINT", 132: "SIGILL", 134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 137: "SIGKILL"}
 _SIGNALS |= {139: "SIGSEGV", 141: "SIGPIPE", 143: "SIGTERM"}
 _MEANING = {126: "found, but it cannot be executed", 127: "command not found"}
 
-
-def error_line(life: Life) -> LogLine | None:
-    """The log line that says most of what went wrong, if any reads like an error: the last exception, else error."""
-    for pattern in (_EXCEPTION, _ERROR):
-        for line in reversed(life.log):
-            if pattern.search(line.text):
-                return line
-    return None
+error_line = wants.error_line  # a reading like the others here
 
 
 def error_text(text: str) -> str:
     """The line of a text that says most of what went wrong; "" if none reads like an error."""
     lines = text.splitlines()[::-1]
-    return next((line.strip() for rule in (_EXCEPTION, _ERROR) for line in lines if rule.search(line)), "")
+    return next((line.strip() for rule in (EXCEPTION, ERROR) for line in lines if rule.search(line)), "")
 
 
 def crash_line(life: Life) -> LogLine | None:
     """The last log line that reports a crash: a traceback or an exception, not merely the word error."""
     crash = re.compile(r"Traceback \(most recent|\bpanic:|\bfatal\b|core dumped|Segmentation fault", re.IGNORECASE)
-    return next((n for n in reversed(life.log) if _EXCEPTION.search(n.text) or crash.search(n.text)), None)
+    return next((n for n in reversed(life.log) if EXCEPTION.search(n.text) or crash.search(n.text)), None)
 
 
 def first_line(life: Life, pattern: re.Pattern[str]) -> LogLine | None:
@@ -125,7 +113,7 @@ def within(life: Life, name: str, contract: float) -> str:
     return text
 
 
-def outcome(answer: Ping | Invocation) -> str:
+def outcome(answer: Ping | Invocation | Asked) -> str:
     """What came back: the status, or why there is none."""
     if answer.status is not None and not (isinstance(answer, Ping) and answer.error):
         return f"status {answer.status}"

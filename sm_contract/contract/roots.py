@@ -21,8 +21,21 @@ START = (
     "SM-PRIV-CAPABILITY-01",
     "SM-PRIV-PRIVILEGED-01",
     "SM-PRIV-MOUNT-01",
+    "SM-PRIV-SECCOMP-01",
+    "SM-PRIV-SHM-01",
+    "SM-PRIV-DEVICE-01",
+    "SM-PRIV-DOCKER-01",
+    "SM-PRIV-SYSCTL-01",
+    "SM-PRIV-NAMESPACE-01",
     "SM-OFFLINE-CREDENTIALS-01",
     "SM-OFFLINE-DROP-01",
+    "SM-OFFLINE-INSTALL-01",
+    "SM-OFFLINE-METADATA-01",
+    "SM-OFFLINE-FETCH-01",
+    "SM-OFFLINE-DNS-01",
+    "SM-OFFLINE-REGION-01",
+    "SM-OFFLINE-PROXY-01",
+    "SM-OFFLINE-LOOPBACK-01",
 )
 TRAINING = (
     *START,
@@ -75,4 +88,11 @@ SERVING = (
     "SM-INFER-MODEL-04",
     "SM-INFER-ISO-01",
     "SM-OFFLINE-INVOKE-01",
+)
+PROBES = (  # what may end the server before the rest of the odd requests was sent, in their order
+    "SM-INFER-NET-03",
+    "SM-INFER-PING-10",
+    "SM-INFER-METRICS-01",
+    "SM-INFER-INVOKE-12",
+    "SM-INFER-INVOKE-11",
 )

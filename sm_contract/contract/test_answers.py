@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sm_contract.contract import roots
 from sm_contract.contract.causes import STARTS
-from sm_contract.contract.invoking import answering, lived
+from sm_contract.contract.invoking import PROBED, answering, cut_short, lived, probed
 from sm_contract.contract.readiness import plain, sent
 from sm_contract.contract.reading import ending, error_line, outcome, says
 from sm_contract.record import (
@@ -24,7 +24,6 @@ from sm_contract.verdict import NotApplicable, NotTestable, Violation
 from sm_contract.views import Serving
 
 SIMPLE = ("serve.bare", "serve.full")
-PROBED = "serve.probed"
 MOST = 6_291_456  # bytes of a body that InvokeEndpoint lets through
 ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 SAYS_ERROR = ('"error"', '"errors"', '"exception"', '"traceback"', "error:", "traceback (most recent")
@@ -67,7 +66,7 @@ def test_accept_is_honoured(serving: Serving) -> None:
                     "another one is meant, declare it as expect_content_type",
                     evidence=[one],
                 )
-    life = _probed(serving)
+    life = probed(serving)
     for one in life.invocations:
         if one.name in (NO_ACCEPT, ANY_ACCEPT) and not one.ok:
             how = "without Accept" if one.name == NO_ACCEPT else "with Accept: */*"
@@ -81,11 +80,11 @@ def test_accept_is_honoured(serving: Serving) -> None:
             )
 
 
-@requirement("SM-INFER-INVOKE-10", runs=[PROBED], rests_on=[*STARTS, "SM-INFER-INVOKE-12"], hidden_by=roots.SERVING)
+@requirement("SM-INFER-INVOKE-10", runs=[PROBED], rests_on=STARTS, hidden_by=(*roots.SERVING, *roots.PROBES))
 def test_failures_have_a_status_of_their_own(serving: Serving) -> None:
     """Failures are signalled by a 4xx or 5xx status."""
     answering(serving)
-    life = _probed(serving)
+    life = probed(serving)
     tried = _malformed(life)
     for one in tried:
         if one.ok and (one.broken or _tells_an_error(one)):
@@ -99,11 +98,11 @@ def test_failures_have_a_status_of_their_own(serving: Serving) -> None:
             )
 
 
-@requirement("SM-INFER-INVOKE-11", runs=[PROBED], rests_on=[*STARTS, "SM-INFER-INVOKE-12"], hidden_by=roots.SERVING)
+@requirement("SM-INFER-INVOKE-11", runs=[PROBED], rests_on=STARTS, hidden_by=(*roots.SERVING, *roots.PROBES))
 def test_bad_input_does_no_damage(serving: Serving) -> None:
     """Bad input does not damage the server."""
     answering(serving)
-    life = _probed(serving)
+    life = probed(serving)
     last = _malformed(life)[-1]
     after: list[Ping | Invocation] = [ping for ping in life.pings if ping.at > last.at]
     after += [one for one in life.invocations if one.name == AGAIN and one.at > last.at]
@@ -124,14 +123,14 @@ def test_bad_input_does_no_damage(serving: Serving) -> None:
     )
 
 
-@requirement("SM-INFER-INVOKE-12", runs=[PROBED], rests_on=STARTS, hidden_by=roots.SERVING)
+@requirement("SM-INFER-INVOKE-12", runs=[PROBED], rests_on=STARTS, hidden_by=(*roots.SERVING, *roots.PROBES))
 def test_a_body_as_big_as_allowed_is_let_in(serving: Serving) -> None:
     """The front end does not reject bodies that the API allows (6,291,456 bytes)."""
     answering(serving)
-    life = _probed(serving)
+    life = probed(serving)
     one = next((one for one in life.invocations if one.name == BIG), None)
     if one is None:
-        raise NotTestable(f"the server was gone before a big body was sent ({life.name})", evidence=[life])
+        cut_short(life, "a big body was to be sent")
     if one.status == 413 or one.error in ("reset", "closed"):
         raise Violation(
             expected="a body of 6 MB let in: InvokeEndpoint allows 6,291,456 bytes",
@@ -143,15 +142,17 @@ def test_a_body_as_big_as_allowed_is_let_in(serving: Serving) -> None:
         )
 
 
-@requirement("SM-INFER-INVOKE-13", runs=[PROBED], rests_on=STARTS, hidden_by=roots.SERVING)
+@requirement("SM-INFER-INVOKE-13", runs=[PROBED], rests_on=STARTS, hidden_by=(*roots.SERVING, *roots.PROBES))
 def test_answers_are_not_mixed_up(serving: Serving) -> None:
     """Parallel invocations each get their own correct answer."""
     answering(serving)
-    life = _probed(serving)
+    life = probed(serving)
     alone = {(one.request, one.body_of): one for one in life.invocations if one.name == ALONE}
     tried = [one for one in life.invocations if one.name == PARALLEL]
     if serving.candidate.concurrency < 2:
         raise NotTestable("declare concurrency = 2 or more: as declared, it takes one invocation at a time")
+    if not alone:
+        cut_short(life, "different requests were to be sent at the same time")
     if not tried:
         raise NotTestable(
             "declare [[inference.requests]] with two that have different answers, the same each time: what was sent "
@@ -242,20 +243,10 @@ def test_answers_fit_the_limit_of_the_api(serving: Serving) -> None:
 # --- what was seen ------------------------------------------------------------------------------------
 
 
-def _probed(serving: Serving) -> Life:
-    """The life of odd requests. Raises NotTestable if it showed nothing."""
-    life = serving.life(PROBED)
-    one = plain(life)
-    if one is None or not one.ok:
-        seen = "the server was not healthy" if life.ready_at is None else "no invocation was answered with 2xx"
-        raise NotTestable(f"{seen} in {PROBED}, as it was in another run", evidence=[life])
-    return life
-
-
 def _malformed(life: Life) -> list[Invocation]:
     found = [one for one in life.invocations if one.name == MALFORMED]
     if not found:
-        raise NotTestable(f"no broken body was sent: there was no time left for it ({life.name})", evidence=[life])
+        cut_short(life, "a broken body was to be sent")
     return found
 
 

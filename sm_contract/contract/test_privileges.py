@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from sm_contract import changes
 from sm_contract.contract import roots
-from sm_contract.contract.causes import STARTS, Flip, cause, claimed, firsts, flipped, good, why_not
+from sm_contract.contract.causes import STARTS, claimed, firsts
 from sm_contract.contract.entries import needs_programs
+from sm_contract.contract.granting import SIMPLE, granted, works_unaided
 from sm_contract.contract.programs import capability_fault, programs
 from sm_contract.contract.reading import found, telling
 from sm_contract.record import WORD, Record
 from sm_contract.requirements import requirement
-from sm_contract.verdict import Blocked, Violation
-
-SIMPLE = ("train.bare", "train.full", "serve.bare", "serve.full")
-RIGHTS = {
-    changes.CAPABILITIES: "SM-PRIV-CAPABILITY-01",
-    changes.SYS_ADMIN: "SM-PRIV-PRIVILEGED-01",
-    changes.PRIVILEGED: "SM-PRIV-PRIVILEGED-01",
-    changes.FUSE: "SM-PRIV-MOUNT-01",
-}
+from sm_contract.verdict import Violation
 
 
 @requirement("SM-PRIV-CAPABILITY-01", runs=SIMPLE, rests_on=STARTS, hidden_by=roots.SERVING)
 def test_default_capabilities_are_enough(record: Record) -> None:
     """No capability beyond the engine's default set is needed."""
-    if flip := _granted(record, changes.CAPABILITIES):
+    if flip := granted(record, "SM-PRIV-CAPABILITY-01"):
         raise Violation(
             expected="a run that needs none but the default capabilities (CHOWN, SETUID, NET_BIND_SERVICE …)",
             observed=f"{found(flip.bad)}; with every further capability but SYS_ADMIN it works",
@@ -34,27 +25,28 @@ def test_default_capabilities_are_enough(record: Record) -> None:
             because=telling(flip.bad),
             evidence=flip[1:],
         )
-    _works_unaided(record)
+    works_unaided(record)
 
 
 @requirement("SM-PRIV-MOUNT-01", runs=SIMPLE, rests_on=STARTS, hidden_by=roots.SERVING)
 def test_mounts_nothing(record: Record) -> None:
     """No mount, FUSE or namespace operation is needed at run time."""
-    if flip := _granted(record, changes.FUSE):
+    if flip := granted(record, "SM-PRIV-MOUNT-01"):
+        grant = "/dev/fuse, SYS_ADMIN and no seccomp filter" if flip.change == changes.FUSE else "no seccomp filter"
         raise Violation(
             expected="a run without mounts, FUSE and new namespaces: neither the device nor the rights are there",
-            observed=f"{found(flip.bad)}; with /dev/fuse, SYS_ADMIN and no seccomp filter it works",
+            observed=f"{found(flip.bad)}; with {grant} it works",
             fix="read the data from a channel or download it; do not mount a bucket (s3fs, mount-s3) at run time",
             because=telling(flip.bad),
             evidence=flip[1:],
         )
-    _works_unaided(record)
+    works_unaided(record)
 
 
 @requirement("SM-PRIV-PRIVILEGED-01", runs=SIMPLE, rests_on=STARTS, hidden_by=roots.SERVING)
 def test_needs_no_privileged_mode(record: Record) -> None:
     """Everything works without privileged mode."""
-    if flip := _granted(record, changes.SYS_ADMIN, changes.PRIVILEGED):
+    if flip := granted(record, "SM-PRIV-PRIVILEGED-01"):
         grant = "privileged mode" if flip.change == changes.PRIVILEGED else "the capability SYS_ADMIN"
         raise Violation(
             expected="a run without privileged mode and without SYS_ADMIN",
@@ -63,13 +55,13 @@ def test_needs_no_privileged_mode(record: Record) -> None:
             because=telling(flip.bad),
             evidence=flip[1:],
         )
-    _works_unaided(record)
+    works_unaided(record)
 
 
 @requirement("SM-PRIV-TERMINAL-01", runs=SIMPLE, rests_on=STARTS, hidden_by=roots.SERVING)
 def test_needs_no_terminal(record: Record) -> None:
     """No terminal and no standard input are needed."""
-    if flip := _granted(record, changes.TERMINAL):
+    if flip := granted(record, "SM-PRIV-TERMINAL-01"):
         raise Violation(
             expected="a run without a terminal and with an empty standard input, as `docker run` gives without -it",
             observed=f"{found(flip.bad)}; with a terminal and standard input it works",
@@ -77,26 +69,7 @@ def test_needs_no_terminal(record: Record) -> None:
             because=telling(flip.bad),
             evidence=flip[1:],
         )
-    _works_unaided(record, by_rights=False)
-
-
-def _granted(record: Record, *names: str) -> Flip | None:
-    """The flip by a grant, where it is what explains a role's failure."""
-    for view in claimed(record):
-        flip = flipped(view, *names)
-        if flip is not None and not flip.broke and cause(view) in ("SM-PRIV-TERMINAL-01", *RIGHTS.values()):
-            return flip
-    return None
-
-
-def _works_unaided(record: Record, *, by_rights: bool = True) -> None:
-    """Return if every claimed role went well as the platform would run it; raise what stands in the way."""
-    names: Sequence[str] = tuple(RIGHTS) if by_rights else ()
-    if flip := _granted(record, *names):
-        raise Blocked(RIGHTS[flip.change])
-    for view in claimed(record):
-        if not good(view):
-            why_not(view)
+    works_unaided(record, by_rights=False)
 
 
 @requirement("SM-PRIV-FILECAP-01", rests_on=STARTS, hidden_by=roots.SERVING)

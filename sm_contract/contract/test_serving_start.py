@@ -106,7 +106,7 @@ def test_starts_again_with_the_same_model(serving: Serving) -> None:
     bad = flip.bad if flip is not None and flip.broke else None
     if bad is None and again is not None and again.ready_at is None and not again.hit_limits:
         if flipped(serving, changes.NO_NETWORK):
-            raise Blocked(cause(serving) or "SM-INFER-ISO-01")
+            raise Blocked(cause(serving) or "SM-OFFLINE-LOOPBACK-01")
         if doubtful(again):
             raise too_busy(again)
         if again.ended in ("itself", "stopped", "killed", "never started"):

@@ -6,7 +6,6 @@ from typing import Any
 
 from sm_contract.engine.protocol import ContainerSpec
 
-SHM = 64 * 1024 * 1024
 PODMAN_LIMIT = 65536
 
 
@@ -17,11 +16,16 @@ def configuration(spec: ContainerSpec, labels: dict[str, str], *, publish: bool,
     """
     host: dict[str, Any] = {
         "NetworkMode": spec.network.name,
-        "ShmSize": SHM,
+        "ShmSize": spec.shm,
         "Init": False,
         "Privileged": spec.privileged,
         "CapAdd": list(spec.capabilities),
-        "SecurityOpt": [] if spec.seccomp else ["seccomp=unconfined"],
+        "CapDrop": ["ALL"] if spec.dropped else [],
+        "SecurityOpt": [
+            *([] if spec.seccomp else ["seccomp=unconfined"]),
+            *(["no-new-privileges"] if spec.dropped else []),
+        ],
+        "ReadonlyRootfs": spec.read_only_root,
         "Devices": [{"PathOnHost": d, "PathInContainer": d, "CgroupPermissions": "rwm"} for d in spec.devices],
         "ExtraHosts": [f"{name}:{address}" for name, address in spec.hosts.items()],
         "Dns": list(spec.dns),
@@ -45,8 +49,13 @@ def configuration(spec: ContainerSpec, labels: dict[str, str], *, publish: bool,
         host |= {"Memory": spec.memory, "MemorySwap": spec.memory}
     if spec.processes:
         host["PidsLimit"] = spec.processes
-    if podman:  # its own defaults can exceed the machine's hard limits
-        host["Ulimits"] = [{"Name": name, "Soft": most, "Hard": most} for name, most in _podman_limits().items()]
+    if spec.read_only_root:
+        host["Tmpfs"] = {"/tmp": ""}
+    limits = _podman_limits() if podman else {}  # its own defaults can exceed the machine's hard limits
+    if spec.open_files:
+        limits["nofile"] = spec.open_files
+    if limits:
+        host["Ulimits"] = [{"Name": name, "Soft": most, "Hard": most} for name, most in limits.items()]
     config: dict[str, Any] = {
         "Image": spec.image,
         "Env": [f"{name}={value}" for name, value in spec.environment.items()],
@@ -57,6 +66,8 @@ def configuration(spec: ContainerSpec, labels: dict[str, str], *, publish: bool,
     }
     if spec.command is not None:
         config["Cmd"] = list(spec.command)
+    if spec.user:
+        config["User"] = spec.user
     if not spec.healthcheck:
         config["Healthcheck"] = {"Test": ["NONE"]}
     if spec.hostname:

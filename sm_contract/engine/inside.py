@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sm_contract.engine.cgroup import PROC, holds
+from sm_contract.engine.packets import ETH_P_ALL, Packets
 from sm_contract.engine.protocol import Container, EngineFacts, NotReachable, Process
 from sm_contract.record import Listener
 
@@ -60,15 +61,15 @@ def _setns(descriptor: int) -> None:
         raise OSError(ctypes.get_errno(), f"setns: {os.strerror(ctypes.get_errno())}")
 
 
-def socket_in(namespace: int) -> socket.socket:
-    """A TCP socket of another network namespace (an open /proc/<pid>/ns/net). It stays there, its maker does not."""
+def socket_in(namespace: int, family: int = socket.AF_INET, kind: int = socket.SOCK_STREAM) -> socket.socket:
+    """A socket of another network namespace (an open /proc/<pid>/ns/net). It stays there, its maker does not."""
     made: list[socket.socket] = []
     failed: list[BaseException] = []
 
     def work() -> None:
         try:
             _setns(namespace)
-            made.append(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+            made.append(socket.socket(family, kind, socket.htons(ETH_P_ALL) if kind == socket.SOCK_RAW else 0))
         except BaseException as error:  # handed to the caller
             failed.append(error)
 
@@ -98,6 +99,15 @@ class LinuxInside:
 
     def opener(self, container: Container) -> Callable[[], socket.socket] | None:
         """A maker of sockets in the container's network namespace; None when it has ended."""
+        namespace = self._namespace(container)
+        return namespace.stream if namespace else None
+
+    def packets(self, container: Container) -> Packets | None:
+        """Whoever listens to the packets that leave the container from now on; None when it has ended."""
+        namespace = self._namespace(container)
+        return Packets(namespace.packets) if namespace else None
+
+    def _namespace(self, container: Container) -> Namespace | None:
         pid = self._first(container)
         if not pid:
             return None
@@ -108,7 +118,7 @@ class LinuxInside:
         if not holds(pid, container.id):  # the number was another's by the time it was opened
             os.close(namespace)
             return None
-        return Namespace(namespace).socket
+        return Namespace(namespace)
 
     def listeners(self, container: Container) -> tuple[Listener, ...]:
         """The TCP sockets in state LISTEN, and what their holders do with SIGTERM."""
@@ -183,8 +193,11 @@ class Namespace:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
-    def socket(self) -> socket.socket:
+    def stream(self) -> socket.socket:
         return socket_in(self._descriptor)
+
+    def packets(self) -> socket.socket:
+        return socket_in(self._descriptor, socket.AF_PACKET, socket.SOCK_RAW)
 
     def __del__(self) -> None:
         with contextlib.suppress(OSError):

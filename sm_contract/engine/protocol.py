@@ -77,6 +77,9 @@ class Mount:
     read_only: bool = False
 
 
+SHM = 64 * 1024 * 1024  # bytes of /dev/shm that the platform gives, and the engine
+
+
 @dataclass(frozen=True, kw_only=True)
 class ContainerSpec:
     """A container exactly as the platform would have it, unless a field says otherwise."""
@@ -94,7 +97,12 @@ class ContainerSpec:
     capabilities: tuple[str, ...] = ()  # added, for a diagnosis only; the engine refuses those of ``withheld``
     devices: tuple[str, ...] = ()
     seccomp: bool = True
+    shm: int = SHM  # bytes
     privileged: bool = False
+    dropped: bool = False  # no capability at all, and no way to one (no-new-privileges)
+    read_only_root: bool = False  # with a tmpfs on /tmp
+    user: str = ""  # in the place of the image's own, as uid:gid
+    open_files: int = 0  # soft and hard limit; 0: the engine's
     healthcheck: bool = True  # the image's own is run
     memory: int = 0  # bytes; 0: none. Swap is never added
     processes: int = 0  # 0: none
@@ -186,6 +194,13 @@ class NotReachable(Exception):
     """An endpoint cannot be reached on this engine; the text says what it would need ("needs …")."""
 
 
+class Packets(Protocol):
+    """What a container tries to reach, from when this was made."""
+
+    def end(self) -> dict[str, float]:
+        """What was tried ("weights.example.com", "203.0.113.7:443"), each with when first (monotonic)."""
+
+
 class Inside(Protocol):
     """A container's namespaces, looked at from outside: root on the kernel that runs the engine."""
 
@@ -195,6 +210,9 @@ class Inside(Protocol):
 
     def opener(self, container: Container) -> Callable[[], socket.socket] | None:
         """A maker of sockets in the container's network namespace; None when it has ended."""
+
+    def packets(self, container: Container) -> Packets | None:
+        """Whoever listens to the packets that leave the container from now on; None when it has ended."""
 
     def kill(self, container: Container, pid: int, name: str = "SIGKILL") -> None:
         """Signal one process of the container; raises ProcessLookupError if it is not (any more) the container's."""

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+HOST = "model.aws.local:8080"  # of the platform's own requests
 Connect = Callable[[float], socket.socket]
 HEAD = 400  # characters of a body that are kept
 _TCP_INFO = struct.Struct("=8x60xI28xI")  # of struct tcp_info: tcpi_rtt and tcpi_total_retrans
@@ -55,7 +56,7 @@ def exchange(
     headers: Mapping[str, str],
     body: bytes = b"",
     limit: float,
-    host: str = "model.aws.local:8080",
+    host: str = HOST,
     keep: int = 0,
 ) -> Answer:
     """Send one request and read the whole answer within ``limit`` seconds, connecting included.

@@ -10,11 +10,24 @@ from sm_contract.alone import late, told
 from sm_contract.candidate import Given
 from sm_contract.record import WORD, ImageFacts, Life, ModelFacts
 from sm_contract.scenarios.life import LEAVES
+from sm_contract.wants import wanted
 
+KVM, TUN = r"/dev/kvm|\bKVM\b", r"/dev/net/tun|\bTUN\b"  # devices that are only given where they are named
 HINTS = (
+    (changes.REGION, r"NoRegion|specify a region|AWS_(DEFAULT_)?REGION"),
+    (changes.PROXY, r"(?i:\bproxy)|HTTPS?_PROXY"),
     (changes.CREDENTIALS, r"credential|AWS_ACCESS_KEY|botocore|NoCredentials"),
     (changes.SM_VARIABLES, r"\bSM_[A-Z_]+"),
     (changes.TERMINAL, r"EOF|stdin|not a tty|terminal|Inappropriate ioctl"),
+    (changes.BIG_SHM, r"/dev/shm|[Ss]hared memory|\bshm|[Bb]us error|SIGBUS|[Nn]o space left on device"),
+    (
+        changes.NO_SECCOMP,
+        r"[Oo]peration not permitted|EPERM|[Pp]ermission denied|CAP_|not permitted|[Ff]unction not implemented|ENOSYS"
+        r"|unshare|namespace|seccomp|mempolicy|mbind|numa|io_uring|keyctl|perf_event|userfaultfd|personality",
+    ),
+    (changes.FUSE_DEVICE, r"fuse|[Oo]peration not permitted|EPERM|/dev/|mount"),
+    (changes.KVM_DEVICE, KVM),
+    (changes.TUN_DEVICE, TUN),
     (changes.CAPABILITIES, r"[Oo]peration not permitted|EPERM|[Pp]ermission denied|CAP_|not permitted"),
     (changes.SYS_ADMIN, r"[Oo]peration not permitted|EPERM|[Pp]ermission denied|mount|unshare|not permitted"),
     (changes.FUSE, r"fuse|[Oo]peration not permitted|EPERM|/dev/|mount"),
@@ -50,7 +63,8 @@ HARDSHIPS = (  # that an image only should bear: after those that it must, so th
     changes.PLATFORM_FILES,
     changes.WARM_CACHE,
 )
-GRANTS = (changes.CAPABILITIES, changes.SYS_ADMIN, changes.FUSE, changes.PRIVILEGED)
+RISKY_GRANTS = (changes.SYS_ADMIN, changes.FUSE, changes.PRIVILEGED)
+BUS_ERROR = 128 + 7  # the exit code of a first process that SIGBUS ended
 
 
 def training_follow_ups(full: Life, bare: Life, given: Given, image: ImageFacts) -> list[str]:
@@ -82,12 +96,14 @@ def _both_failed(full: Life, bare: Life, given: Given, image: ImageFacts) -> lis
         *(_provided(PROVIDED_TO_TRAINING, given) if owners else []),
         changes.TERMINAL,
         changes.CREDENTIALS,
+        changes.REGION,
+        changes.PROXY,
         changes.SM_VARIABLES,
         changes.WRONG_CASE,
         *([changes.TYPED_HYPERPARAMETERS] if given.required_hyperparameters else []),
         changes.NO_RESOURCE_CONFIG,
         changes.A_CHECKPOINT,
-        *GRANTS,
+        *_grants(bare),
     ]
     return [*_of_the_image(image), *rights, *_sorted(reliefs, bare, owners)]
 
@@ -108,21 +124,39 @@ def serving_follow_ups(  # noqa: PLR0911  # a decision list reads best as one
     if _told_by_its_files(bare, image):
         return _of_the_image(image)
     if full.ready_at is not None and bare.ready_at is not None and full.ended == bare.ended == "itself":
-        return _healthcheck(image)  # it was healthy and went away, as it is
+        return [*_shm(bare), *_healthcheck(image)]  # it was healthy and went away, as it is
     if bare.ended != "itself":  # it hangs, or is healthy and fails when it is invoked
-        return [] if told(bare) else [*_of_the_image(image), *trained]
+        return [] if told(bare) else [*_shm(bare), *_of_the_image(image), *trained]
     reliefs = [
         *([changes.A_MODEL_FILE] if model.source == "none" else []),
         *trained,
         changes.TERMINAL,
         changes.CREDENTIALS,
+        changes.REGION,
+        changes.PROXY,
         changes.HOST_ALGO_1,
         changes.HOST_NAME,
         changes.ENVIRONMENT,
-        *GRANTS,
+        *_grants(bare),
     ]
     sure = model.source != "none" or "model" in given.declared
     return [*_of_the_image(image), *_sorted(reliefs, bare, sure)]
+
+
+def _grants(life: Life) -> list[str]:
+    """Rights to try, the least first: the first that mends a run names what it lacked.
+
+    What says that it wants an engine, a sysctl or a namespace of the host is not given the power over them.
+    """
+    log = life.log_text()
+    devices = [name for name, hint in ((changes.KVM_DEVICE, KVM), (changes.TUN_DEVICE, TUN)) if re.search(hint, log)]
+    least = [changes.BIG_SHM, changes.NO_SECCOMP, changes.FUSE_DEVICE, *devices, changes.CAPABILITIES]
+    return least if wanted(life) else [*least, *RISKY_GRANTS]
+
+
+def _shm(life: Life) -> list[str]:
+    """More shared memory, where something hints at it in a life that was healthy for a while."""
+    return [changes.BIG_SHM] if changes.BIG_SHM in _hinted(life) else []
 
 
 def _told_by_its_files(life: Life, image: ImageFacts) -> bool:
@@ -156,10 +190,15 @@ def _provided(names: Iterable[str], given: Given) -> list[str]:
 
 def _sorted(names: list[str], life: Life, sure: bool) -> list[str]:
     """What the log hints at first. Where the image may just refuse our sample data, nothing else is tried."""
-    log = life.log_text()
-    hinted = {change for change, pattern in HINTS if re.search(pattern, log)}
+    hinted = _hinted(life)
     first = [name for name in names if name in hinted]
     return [*first, *(name for name in names if name not in hinted)] if sure else first
+
+
+def _hinted(life: Life) -> set[str]:
+    log = life.log_text()
+    bus_error = {changes.BIG_SHM} if life.exit_code == BUS_ERROR else set[str]()
+    return bus_error | {change for change, pattern in HINTS if re.search(pattern, log)}
 
 
 def unsure(life: Life, base: Life | None = None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ def drawn(strategy: SearchStrategy[Value], most: int) -> list[Value]:
     """At most so many different values, in the order in which they were drawn."""
     # heavy, and only wanted in a run
     from hypothesis import HealthCheck, Phase, configuration, given, seed, settings  # noqa: PLC0415
+    from hypothesis.errors import HypothesisSideeffectWarning  # noqa: PLC0415
+
+    warnings.filterwarnings("ignore", category=HypothesisSideeffectWarning)  # where another plugin loads it later
 
     found: dict[Value, None] = {}
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from sm_contract import changes
 from sm_contract.candidate import Given
-from sm_contract.record import ImageFacts, Life
+from sm_contract.record import INFERENCE, ImageFacts, Life
 from sm_contract.scenarios.life import LEAVES
 from sm_contract.scenarios.odd import odd_hyperparameters
-from sm_contract.scenarios.setup import Setup, train_bare, train_full, train_provided, vary
+from sm_contract.scenarios.setup import STRICT, Setup, other_user, strict, train_bare, train_full, train_provided, vary
 
 CODE = "/opt/ml/code"  # a convention of the toolkits that survives in practice
 ODD = 30.0  # seconds that odd hyperparameters may cost, beside five times what a training needs
@@ -36,6 +36,8 @@ class Further:
             ("train.killed_child", inside, self._killed_child),
             ("train.odd", True, self._odd),
             ("train.stopped", True, self._stopped),
+            ("train.strict", True, self._strict),
+            ("train.other_user", INFERENCE not in (self.given.roles or ()), self._other_user),
         ]
         found = [run for name, there, run in able if there and name in runs]
         return [*found, *([self._hidden] if hidden_folders(self.image) else [])]
@@ -91,11 +93,24 @@ class Further:
         if stop is not None and not any(line.at < stop.at for line in life.log):
             self.one(vary(setup, changes.TERMINAL, self.given))
 
-    def _hidden(self) -> None:
+    def _strict(self) -> None:
+        ground = self._ground("train.strict")
+        if not self.sure(strict(ground), self._first()).good:
+            for hardship in STRICT:
+                self.sure(vary(ground, hardship, self.given), self._first())
+
+    def _other_user(self) -> None:
+        """Where it may not serve, which would show it."""
+        self.sure(other_user(self._ground("train.other_user")), self._first())
+
+    def _first(self) -> Life:
         bare = self.firsts["train.bare"]
-        setup = train_bare(self.given) if bare.good else train_full(self.given)
+        return bare if bare.good else self.firsts["train.full"]
+
+    def _hidden(self) -> None:
+        setup = train_bare(self.given) if self.firsts["train.bare"].good else train_full(self.given)
         hiding = vary(setup, changes.HIDDEN, self.given, hidden_folders(self.image))
-        self.sure(hiding, bare if bare.good else self.firsts["train.full"])
+        self.sure(hiding, self._first())
 
     def _long(self, setup: Setup) -> Setup:
         """One that lasts, as the owner says how: its middle is past the end of a usual one."""

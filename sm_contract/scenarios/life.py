@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,22 +12,26 @@ from typing import cast
 
 from sm_contract.alone import is_alone
 from sm_contract.engine.protocol import (
+    SHM,
     Container,
     ContainerSpec,
     Engine,
     Mount,
+    NotReachable,
+    Packets,
     StartError,
     Volume,
 )
 from sm_contract.platform.limits import Limits
 from sm_contract.recipe import Recipe, Sent
-from sm_contract.record import INFERENCE, WORD, Event, FileFact, Life, LogLine
+from sm_contract.record import INFERENCE, WORD, Attempt, Event, FileFact, Life, LogLine
 from sm_contract.scenarios.contents import Contents
 from sm_contract.scenarios.control import Control, control_beside
 from sm_contract.scenarios.machine import Closed, Machine, Neighbours
 from sm_contract.scenarios.setup import Setup
 
 LOG_LINES = 2000  # kept of one life: the first and the last half
+BIG_SHM = 2 << 30  # bytes of /dev/shm, where the container has all memory there is
 LEAVES = ("/opt/ml/input", "/opt/ml/model", "/opt/ml/output", "/opt/ml/checkpoints")
 Waiting = Callable[[str, str, float, float], None]  # name, what is waited for, since and until (monotonic)
 
@@ -67,6 +72,7 @@ class Watch:
     start_error: str = ""
     ended: str = ""
     exited_at: float | None = None
+    packets: Packets | None = None
 
     def now(self) -> float:
         return round(time.monotonic() - self.began, 4)
@@ -92,10 +98,17 @@ class Watch:
             self.ended = "never started"
             self.event("start error")
         else:
+            self._listen()
             threading.Thread(target=self._note_time_of_exit, daemon=True).start()
             if self.setup.terminal:  # somebody who answers every question with Enter
                 self.container.type(b"\n\n\n")
         return not self.start_error
+
+    def _listen(self) -> None:
+        inside = self.stage.engine.inside
+        if inside is not None and self.setup.network != "none":
+            with contextlib.suppress(NotReachable, OSError):
+                self.packets = inside.packets(self.container)
 
     def check_open(self) -> None:
         """Raise Closed if the run is being ended, EngineFull if what goes on shows the disk and not the image."""
@@ -142,6 +155,12 @@ class Watch:
             return self.stage.limits.shortened()
         return self.stage.limits.shortened(training=True) if self.setup.midway == "stop" else {}
 
+    def _attempts(self) -> tuple[Attempt, ...] | None:
+        if self.packets is None:
+            return None
+        found = sorted(self.packets.end().items(), key=lambda one: one[1])
+        return tuple(Attempt(at=round(max(0.0, at - self.began), 4), what=what) for what, at in found)
+
     def life(self) -> Life:
         """The record so far, once the container has ended."""
         if not self.start_error:
@@ -170,6 +189,7 @@ class Watch:
             },
             shortened=self._shortened(),
             events=tuple(self.events),
+            attempts=self._attempts(),
             log=tuple(self.lines[:LOG_LINES]),
             log_cut=self.container.log_cut or len(self.lines) > LOG_LINES,
         )
@@ -204,7 +224,12 @@ def watched(stage: Stage, setup: Setup, mounts: list[Mount], environment: dict[s
             capabilities=tuple(name for name in setup.capabilities if name not in engine.facts.withheld),
             devices=setup.devices,
             seccomp=setup.seccomp,
+            shm=(stage.memory or BIG_SHM) if setup.big_shm else SHM,
             privileged=setup.privileged,
+            dropped=setup.dropped,
+            read_only_root=setup.read_only_root,
+            user=setup.user,
+            open_files=setup.open_files,
             healthcheck=setup.healthcheck,
             memory=stage.memory,
             processes=stage.processes,

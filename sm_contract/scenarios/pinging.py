@@ -19,6 +19,7 @@ def send_ping(connect: Connect, at: float, limit: float) -> Ping:
         error=answer.error,
         connect_seconds=rounded(answer.connect_seconds),
         body_bytes=answer.body_bytes,
+        body_head=answer.body_head[:40],
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from sm_contract import changes
 from sm_contract.alone import speaking
@@ -29,10 +30,13 @@ from sm_contract.scenarios.model import ModelSource, files_alone
 from sm_contract.scenarios.roles import decide
 from sm_contract.scenarios.serve import serve
 from sm_contract.scenarios.setup import (
+    STRICT,
     Setup,
     alone,
+    other_user,
     serve_bare,
     serve_full,
+    strict,
     train_bare,
     train_full,
     vary,
@@ -197,7 +201,7 @@ class Plan:
             if change == changes.TRAINED_CONTAINER:
                 follow_up = self._served_where_trained(stage, one, bare)
             else:
-                lasting = change == changes.NO_HEALTHCHECK  # it has to outlive what ended the other
+                lasting = change in (changes.NO_HEALTHCHECK, changes.BIG_SHM)  # it has to outlive what ended the other
                 follow_up = self._sure(one, replace(vary(bare, change, self.given), thorough=lasting), bare_life)
             firsts = (full_life, bare_life)
             if follow_up is not None and follow_up.fine(firsts) != bare_life.fine(firsts):
@@ -254,6 +258,10 @@ class Plan:
             wanted.append(stopped)
         if "serve.uncompressed" in self.runs and UNCOMPRESSED in self.given.features:
             wanted.append(uncompressed)
+        if "serve.strict" in self.runs and self._life("serve.bare").good:
+            wanted.append(partial(self._strict_servings, one))
+        if "serve.other_user" in self.runs and self._life("serve.bare").good:
+            wanted.append(partial(self._served_by_another, one))
         if "serve.probed" in self.runs and self._answers():
             wanted.append(probed)
         if "serve.again" in self.runs and stage.engine.inside is not None:
@@ -263,6 +271,17 @@ class Plan:
         if "serve.handover" in self.runs and self.model.source.startswith("declared"):
             wanted.append(handover)
         self._side_by_side(wanted)
+
+    def _served_by_another(self, one: Callable[..., Life]) -> None:
+        self._sure(one, other_user(serve_bare(self.given, "serve.other_user")), self._life("serve.bare"))
+
+    def _strict_servings(self, one: Callable[..., Life]) -> None:
+        """All hardships at once; if that goes wrong, each by itself."""
+        bare = serve_bare(self.given, "serve.strict")
+        first = self._life("serve.bare")
+        if not self._sure(one, strict(bare), first).fine([first]):
+            for hardship in STRICT:
+                self._sure(one, vary(bare, hardship, self.given), first)
 
     def _served_where_trained(self, stage: Stage, one: Callable[..., Life], bare: Setup) -> Life | None:
         """Serve from the very container that trained: what works only there was left outside the model."""

@@ -5,18 +5,37 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from sm_contract.candidate import Request
-from sm_contract.record import AGAIN, ALONE, ANY_ACCEPT, BIG, MALFORMED, NO_ACCEPT, PARALLEL, Invocation
+from sm_contract.platform import invoke
+from sm_contract.platform.http import HOST, Connect, exchange
+from sm_contract.recipe import Sent
+from sm_contract.record import (
+    AFTER_KILL,
+    AGAIN,
+    ALONE,
+    ANY_ACCEPT,
+    BIG,
+    MALFORMED,
+    NO_ACCEPT,
+    PARALLEL,
+    Asked,
+    Invocation,
+    Kill,
+)
 from sm_contract.scenarios.bodies import Body, kind, malformed, padded, parts
+from sm_contract.scenarios.life import Watch
 
 PATIENCE = 60.0  # seconds for all of it
 GRACE = 10.0  # seconds for a worker that broke down to be started again
-PACE = 0.3
+PACE = 1.0
+ASKED = 5.0  # seconds for the answer to a request that the platform may send unasked
+AFTER = 0.5  # seconds from the death of a child until the server is looked at
 SENDERS = 8  # at most, whatever the owner declares
 ROUNDS = 6
+HOSTS = ("169.254.255.131:8080", "sm-contract.example")  # that of an endpoint's own network, and any other
 KINDS = 4  # content types of which broken bodies are sent
 
 
@@ -32,30 +51,50 @@ class Send(Protocol):
 class Probing:
     """One after the other, the harmless first; what breaks the server ends it."""
 
+    watch: Watch
+    connect: Connect
     requests: Sequence[Request]
     concurrency: int
+    first: Callable[[], Invocation]  # send the first request, with some patience
     send: Send
     healthy: Callable[[], bool]  # ping once: answered in time with 200
-    gone: Callable[[], bool]  # the container has ended
+    asked: list[Asked] = field(default_factory=list)
+    kill: Kill | None = None
 
     def go(self) -> None:
         """Ask everything, as long as patience lasts."""
         until = time.monotonic() + PATIENCE
-        answered = [n for n in range(len(self.requests)) if self.send("plain", n).ok]
+        good = [self.first().ok, *(self.send("plain", n).ok for n in range(1, len(self.requests)))]
+        answered = [number for number, ok in enumerate(good) if ok]
         if not answered:
             return
         self._accept(answered)
+        if not self._other_requests(answered[0]):
+            return
         self._at_once(answered)
-        self._big(answered)
+        if not self._big(answered):
+            return
         for number in self._of_a_kind_each(answered)[:KINDS]:
             if not self._malformed(number, answered[0], until):
                 return
+        if not self._gone() and self._kill():
+            self._well_again(answered[0], AFTER_KILL)
 
     def _accept(self, answered: Sequence[int]) -> None:
         """Without Accept, and with one that takes anything."""
         for number in self._of_a_kind_each(answered):
             self.send(NO_ACCEPT, number, accept="")
             self.send(ANY_ACCEPT, number, accept="*/*")
+
+    def _other_requests(self, good: int) -> bool:
+        """False: the server did not get over it."""
+        for host in HOSTS:
+            self._ask("GET", "/ping", host=host)
+            self._ask("POST", "/invocations", host=host)
+        self._ask("POST", "/ping")
+        for _ in range(3):
+            self._ask("GET", "/metrics")
+        return all(one.ping_ok for one in self.asked) or self._well_again(good)
 
     def _at_once(self, answered: Sequence[int]) -> None:
         """Different requests at the same time, each known by the answer that it got alone, twice the same."""
@@ -70,7 +109,7 @@ class Probing:
                 alone.setdefault(first.body_sha256, (number, body))
         senders = min(SENDERS, self.concurrency)
         told_apart = list(alone.values())[:senders]
-        if len(told_apart) < 2 or self.gone():
+        if len(told_apart) < 2 or self._gone():
             return
 
         def send(first: int) -> None:
@@ -82,33 +121,87 @@ class Probing:
             for done in [pool.submit(send, first) for first in range(senders)]:
                 done.result()
 
-    def _big(self, answered: Sequence[int]) -> None:
+    def _big(self, answered: Sequence[int]) -> bool:
         """One body as big as the API allows, of a format that shrugs the padding off if there is one."""
         number = min(answered, key=lambda n: not kind(self.requests[n].content_type).endswith("json"))
-        if not self.gone():
-            self.send(BIG, number, body=padded(self.requests[number]))
-            self._well_again(number)
+        self.send(BIG, number, body=padded(self.requests[number]))
+        return self._well_again(number)
 
     def _malformed(self, number: int, good: int, until: float) -> bool:
         """Broken bodies in the place of a request, the server looked at after each; False: it is time to end."""
         for body in malformed(self.requests[number]):
-            if self.gone() or time.monotonic() > until:
+            if self._gone() or time.monotonic() > until:
                 return False
             self.send(MALFORMED, number, body=body)
             if not self._well_again(good):
                 return False
         return True
 
-    def _well_again(self, number: int) -> bool:
+    def _well_again(self, number: int, name: str = AGAIN) -> bool:
         """Whether it is healthy and answers a good request, at once or after a while."""
         until = time.monotonic() + GRACE
-        while not self.gone():
-            if self.healthy() and self.send(AGAIN, number).ok:
+        while not self._gone():
+            if self.healthy() and self.send(name, number).ok:
                 return True
             if time.monotonic() > until:
                 return False
             time.sleep(PACE)
         return False
+
+    def _ask(self, method: str, path: str, *, host: str = "") -> None:
+        """Send another request, or one of the two for another Host, and a ping behind it."""
+        if self._gone():
+            return
+        request, limits = self.requests[0], self.watch.stage.limits
+        invoked = path == "/invocations"
+        at = self.watch.now()
+        answer = exchange(
+            self.connect,
+            method,
+            path,
+            headers=invoke.request_headers(request.content_type, request.accept) if invoked else {},
+            body=request.body if invoked else b"",
+            limit=limits.invoke if invoked else ASKED,
+            host=host or HOST,
+        )
+        self.watch.sent.append(
+            Sent(name="ask", request=0, headers={}, body=request.body, asked=(method, path, host or HOST))
+        )
+        ping_ok = self.healthy()
+        ping_ok = not self.watch.container.exited.wait(0.05 if ping_ok else 1.0) and ping_ok
+        self.asked.append(
+            Asked(
+                what=f"{method} {path}{f' for Host {host}' if host else ''}",
+                at=at,
+                seconds=round(answer.seconds, 4),
+                status=None if answer.error else answer.status,
+                error=answer.error,
+                body_head=answer.body_head[:120],
+                ping_ok=ping_ok,
+            )
+        )
+
+    def _kill(self) -> bool:
+        """Kill the biggest child, if there is one to be seen."""
+        inside, container = self.watch.stage.engine.inside, self.watch.container
+        if inside is None:
+            return False
+        children = [process for process in inside.processes(container) if process.depth > 0]
+        self.kill = Kill(at=self.watch.now(), victim="", depth=0)
+        if not children:
+            return False
+        victim = max(children, key=lambda process: process.rss)
+        try:
+            inside.kill(container, victim.pid)
+        except ProcessLookupError:
+            return False
+        self.kill = Kill(at=self.watch.now(), victim=victim.command, depth=victim.depth)
+        self.watch.event(f"SIGKILL to {victim.command[:60]}")
+        container.exited.wait(AFTER)
+        return True
+
+    def _gone(self) -> bool:
+        return self.watch.container.exited.is_set()
 
     def _of_a_kind_each(self, numbers: Sequence[int]) -> list[int]:
         """The first request of each content type."""

@@ -18,7 +18,7 @@ from sm_contract.platform import formats, invoke
 from sm_contract.platform.http import Answer, Connect, exchange, first_bytes
 from sm_contract.platform.limits import Limits
 from sm_contract.recipe import Sent
-from sm_contract.record import BUSY, Invocation, Life, Listener, Ping, Stop
+from sm_contract.record import BUSY, EARLY, Invocation, Life, Listener, Ping, Stop
 from sm_contract.scenarios.bodies import Body
 from sm_contract.scenarios.life import Stage, Watch, watched
 from sm_contract.scenarios.pinging import HEALTHY_PACE, rounded, send_ping
@@ -35,6 +35,7 @@ WHOLE_LIFE_PINGS = 20
 BUSY_SECONDS = 2.0  # of parallel invocations
 BUSY_EACH = 50  # invocations per sender at most
 TOLD = 5.0  # seconds for a listener to end that gets SIGTERM itself
+SOON, LATER = 3.0, 25.0  # seconds in which the first invocation is tried again: after an error, after 502, 503, 504
 LOOK = 3.0  # seconds between two looks at where a server listens that does not take connections
 
 
@@ -74,6 +75,7 @@ class _Host:
     listeners: tuple[Listener, ...] | None = None
     first_bytes: str = ""
     stop: Stop | None = None
+    probing: Probing | None = None
     open_invocations: int = 0
     overlapped: bool = False  # an invocation was open at some time during the ping that is under way
     under_load: bool = False
@@ -114,6 +116,8 @@ class _Host:
             listeners=self.listeners,
             first_bytes=self.first_bytes,
             stop=self.stop,
+            asked=tuple(self.probing.asked) if self.probing else (),
+            kill=self.probing.kill if self.probing else None,
         )
 
     @property
@@ -218,7 +222,7 @@ class _Host:
     def _invoke_all(self, connect: Connect) -> None:
         plain = []
         for number in range(len(self.given.requests)):
-            plain.append(self._invoke(connect, "plain", number))
+            plain.append(self._invoke(connect, "plain", number) if number else self._first(connect))
             if not self.watch.setup.thorough:
                 return
         if not plain[0].ok:
@@ -229,6 +233,22 @@ class _Host:
         self._invoke(connect, "custom attributes", 0, invoke.custom_attributes())
         self._invoke(connect, "all headers", 0, invoke.all_headers())
         self._keep_busy(connect)
+
+    def _first(self, connect: Connect) -> Invocation:
+        """The first request; tried again for a while where the server may not be ready for it yet."""
+        since, sent, begin = len(self.invocations), len(self.watch.sent), time.monotonic()
+        one = first = self._invoke(connect, "plain", 0)
+        while not one.ok and not self.watch.container.exited.wait(0.25):
+            patience = LATER if one.status in (502, 503, 504) else SOON
+            failed = one.error in ("refused", "reset", "closed") or (one.status or 0) >= 500
+            if not failed or time.monotonic() - begin > patience:
+                break
+            one = self._invoke(connect, "plain", 0)
+        early = one.ok and not first.ok
+        self.invocations[since:] = [replace(first, name=EARLY), one] if early else [first]
+        plain = self.watch.sent[sent]
+        self.watch.sent[sent:] = [replace(plain, name=EARLY), plain] if early else [plain]
+        return one if early else first
 
     def _keep_busy(self, connect: Connect) -> None:
         """As many invocations at once as the owner declares, for a while."""
@@ -251,13 +271,16 @@ class _Host:
 
     def _probe(self, connect: Connect) -> None:
         """Odd requests, some of which may break it, and a ping where there is something to see in it."""
-        Probing(
+        self.probing = Probing(
+            watch=self.watch,
+            connect=connect,
             requests=self.given.requests,
             concurrency=self.given.concurrency,
+            first=partial(self._first, connect),
             send=partial(self._send, connect),
             healthy=lambda: self._ping(connect, {"ping 200"}).ok(self._limits.ping),
-            gone=self.watch.container.exited.is_set,
-        ).go()
+        )
+        self.probing.go()
 
     def _invoke(self, connect: Connect, name: str, number: int, more: dict[str, str] | None = None) -> Invocation:
         return self._send(connect, name, number, more=more)

@@ -16,11 +16,19 @@ CAPABILITIES = (
     "MAC_OVERRIDE NET_ADMIN NET_BROADCAST SYSLOG SYS_BOOT SYS_NICE SYS_PACCT SYS_PTRACE SYS_RAWIO SYS_RESOURCE "
     "SYS_TIME SYS_TTY_CONFIG WAKE_ALARM"
 )
+STRICT: dict[str, dict[str, object]] = {
+    changes.NO_CAPABILITIES: {"dropped": True},
+    changes.READ_ONLY_ROOT: {"read_only_root": True},
+    changes.FEW_FILES: {"open_files": 1024},
+}
 FAKE_CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
     "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
     "AWS_SESSION_TOKEN": "sm-contract",
 }
+REGION = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
+PROXY = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:3128")
+PROXY |= {"NO_PROXY": "localhost", "no_proxy": "localhost"}
 TOOLKIT_VARIABLES = {
     "SM_MODEL_DIR": "/opt/ml/model",
     "SM_INPUT_DIR": "/opt/ml/input",
@@ -54,7 +62,12 @@ class Setup:
     capabilities: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     seccomp: bool = True
+    big_shm: bool = False
     privileged: bool = False
+    dropped: bool = False  # no capability at all, no-new-privileges
+    read_only_root: bool = False  # a tmpfs on /tmp
+    user: str = ""  # in the place of the image's own
+    open_files: int = 0  # the most; 0: the engine's
     healthcheck: bool = True  # the image's own is run
     mounted: bool = True  # volumes over what the image holds below /opt/ml
     hide: tuple[str, ...] = ()  # further folders hidden by an empty volume
@@ -146,11 +159,25 @@ def serve_full(given: Given) -> Setup:
     )
 
 
+def strict(setup: Setup) -> Setup:
+    """The same with all that an image may bear besides what the platform does to it."""
+    hard: dict[str, object] = {}
+    for hardship in STRICT.values():
+        hard |= hardship
+    return replace(setup, conditions=tuple(STRICT), **hard)  # type: ignore[arg-type]
+
+
+def other_user(setup: Setup) -> Setup:
+    """The same as a user and group that the image does not know; outputs are for everybody."""
+    return replace(setup, conditions=("another user",), user="12345:12345", writable=True)
+
+
 def vary(setup: Setup, change: str, given: Given, hidden: tuple[str, ...] = ()) -> Setup:
     """A follow-up: ``setup`` with exactly one change."""
     serving = setup.role == INFERENCE
     environment = given.serving_environment if serving else given.environment
     changed: dict[str, dict[str, object]] = {
+        **STRICT,
         changes.ISOLATED: {"network": "internal"},
         changes.NO_NETWORK: {"network": "none"},
         changes.READ_ONLY_INPUT: {"read_only": True},
@@ -171,10 +198,17 @@ def vary(setup: Setup, change: str, given: Given, hidden: tuple[str, ...] = ()) 
         changes.USED_MODEL: {"model": "used"},
         changes.A_MODEL_FILE: {"model": "file"},
         changes.TERMINAL: {"terminal": True},
+        changes.BIG_SHM: {"big_shm": True},
+        changes.NO_SECCOMP: {"seccomp": False},
+        changes.FUSE_DEVICE: {"devices": ("/dev/fuse",)},
+        changes.KVM_DEVICE: {"devices": ("/dev/kvm",)},
+        changes.TUN_DEVICE: {"devices": ("/dev/net/tun",)},
         changes.CAPABILITIES: {"capabilities": tuple(CAPABILITIES.split())},
         changes.SYS_ADMIN: {"capabilities": ("SYS_ADMIN",)},
         changes.FUSE: {"capabilities": ("SYS_ADMIN",), "devices": ("/dev/fuse",), "seccomp": False},
         changes.PRIVILEGED: {"privileged": True},
+        changes.REGION: {"environment": {**setup.environment, **REGION}},
+        changes.PROXY: {"environment": {**setup.environment, **PROXY}},
         changes.CREDENTIALS: {"environment": {**setup.environment, **FAKE_CREDENTIALS}},
         changes.SM_VARIABLES: {"environment": {**setup.environment, **_toolkit_variables(given)}},
         changes.WRONG_CASE: {"wrong_case": True},

@@ -17,7 +17,7 @@ from sm_contract.record import TRAINING, ImageFacts, Life, ModelFacts, Ping, Rec
 Change = Callable[[Record], Record]
 FULL_AND_BARE = ("full", "bare")
 MEANT_TO_FAIL = ("train.bad_hyperparameter", "train.bad_data", "train.missing_channel", "train.killed_child")
-FURTHER = (*MEANT_TO_FAIL, "train.odd", "train.stopped")
+FURTHER = (*MEANT_TO_FAIL, "train.odd", "train.stopped", "train.strict")
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def no_training(how: Callable[[Life], Life]) -> Change:
     """Both first trainings fail: nothing further is trained, and the server has no model."""
     return then(
         trainings(how),
-        drop(*FURTHER, "serve.again", "serve.empty", "serve.probed"),
+        drop(*FURTHER, "serve.again", "serve.empty", "serve.probed", "serve.strict", "serve.other_user"),
         model(source="none"),
         servers(crashing("FileNotFoundError: '/opt/ml/model/model.json'")),
     )
@@ -168,7 +168,7 @@ def only_full_trains(how: Callable[[Life], Life]) -> Change:
 
 def no_serving(how: Callable[[Life], Life]) -> Change:
     """Both first lives of the server go wrong: nothing further is served."""
-    return then(servers(how), drop("serve.again", "serve.empty", "serve.probed"))
+    return then(servers(how), drop("serve.again", "serve.empty", "serve.probed", "serve.strict", "serve.other_user"))
 
 
 def only_bare_serves(how: Callable[[Life], Life]) -> Change:

@@ -50,7 +50,8 @@ def _after(what: str, **facts: object) -> Callable[[Life], Life]:
     def change(one: Life) -> Life:
         last = next(i for i in one.invocations if _bad(what)(i))
         kept = tuple(i for i in one.invocations if i.at <= last.at)
-        return replace(one, invocations=kept, pings=tuple(p for p in one.pings if p.at < last.at), **facts)  # type: ignore[arg-type]
+        pings = tuple(p for p in one.pings if p.at < last.at)
+        return replace(one, invocations=kept, pings=pings, kill=None, **facts)  # type: ignore[arg-type]
 
     return change
 

@@ -41,7 +41,9 @@ def _refused(status: int | None, with_more: int | None = None, *, error: str = "
         return replace(one, invocations=(*plain, more), pings=pings)
 
     return then(
-        servers(change), drop("serve.empty", "serve.probed"), life("serve.again", lambda one: change(replace(one)))
+        servers(change),
+        drop("serve.empty", "serve.probed", "serve.strict", "serve.other_user"),
+        life("serve.again", change),
     )
 
 

@@ -150,14 +150,35 @@ BREAKS = {
     ],
 }
 
-KEEPS = {
-    "SM-INFER-MODEL-01": [
+BREAKS |= {
+    "SM-INFER-STOP-02": [
+        Mutation("ignores it", _killed(replace(FAR, ignores_sigterm=True))),
+        Mutation("a first process without handler", _killed(replace(FAR, pid_one=True))),
+        Mutation("the listener is gone, a wrapper stays", _killed()),
+        Mutation("drains for a minute, and a second signal ends it", then(_told(), servers(_draining))),
+        Mutation("a handler for the first signal only", then(_killed(FAR), servers(fields(listeners=(HANDLING,))))),
+    ],
+    "SM-INFER-PING-07": [
         Mutation(
             "healthy when empty, and refuses",
             life(
                 "serve.empty", lambda one: replace(brief(served(one.name)), invocations=(answer("plain", 0, 1.1, 503),))
             ),
         ),
+        Mutation(
+            "healthy when empty, and closes",
+            life(
+                "serve.empty",
+                lambda one: replace(
+                    brief(served(one.name)), invocations=(replace(answer("plain", 0, 1.1, None), error="closed"),)
+                ),
+            ),
+        ),
+    ],
+}
+
+KEEPS = {
+    "SM-INFER-MODEL-01": [
         Mutation(
             "healthy when empty, and answers otherwise",
             life(
@@ -188,11 +209,6 @@ KEEPS = {
     ],
     "SM-INFER-STOP-01": [
         Mutation("143", servers(fields(exit_code=143))),
-        Mutation("a first process without handler", _killed(replace(FAR, pid_one=True))),
-        Mutation("ignores it", _killed(replace(FAR, ignores_sigterm=True))),
-        Mutation("the listener is gone, a wrapper stays", _killed()),
-        Mutation("drains for a minute, and a second signal ends it", then(_told(), servers(_draining))),
-        Mutation("a handler for the first signal only", then(_killed(FAR), servers(fields(listeners=(HANDLING,))))),
         Mutation("29 s", servers(lambda one: replace(one, stop=replace(one.stop, seconds=29.0)))),
     ],
 }

@@ -97,7 +97,7 @@ BREAKS = {
     "SM-PRIV-MOUNT-01": _granted(changes.FUSE, "s3fs: unable to access MOUNTPOINT: fuse device not found"),
     "SM-PRIV-PRIVILEGED-01": [
         *_granted(changes.SYS_ADMIN, "mount: /mnt: permission denied."),
-        *_granted(changes.PRIVILEGED, "sysctl: error setting key: Read-only file system"),
+        *_granted(changes.PRIVILEGED, "insmod: ERROR: could not insert module cache.ko: Operation not permitted"),
     ],
     "SM-PRIV-TERMINAL-01": _granted(changes.TERMINAL, "EOFError: EOF when reading a line"),
     "SM-OFFLINE-CREDENTIALS-01": [
@@ -111,7 +111,7 @@ BREAKS = {
             "in each invocation",
             then(
                 servers(lambda one: _invoked(500, "internal error")(saying(NO_CREDENTIALS)(one))),
-                drop("serve.again", "serve.empty", "serve.probed"),
+                drop("serve.again", "serve.empty", "serve.probed", "serve.strict", "serve.other_user"),
             ),
         ),
     ],
@@ -168,20 +168,19 @@ BREAKS = {
         Mutation(
             "weights downloaded",
             then(
-                only_bare_serves(crashing("requests.exceptions.ConnectionError: huggingface.co")),
-                follow_up(
-                    "serve.bare", changes.ISOLATED, crashing("requests.exceptions.ConnectionError: huggingface.co")
-                ),
-                _unplugged(crashing("requests.exceptions.ConnectionError: huggingface.co")),
-                life("serve.again", crashing("requests.exceptions.ConnectionError: huggingface.co")),
+                only_bare_serves(crashing("ConnectionError: weights.example.com")),
+                follow_up("serve.bare", changes.ISOLATED, crashing("ConnectionError: weights.example.com")),
+                _unplugged(crashing("ConnectionError: weights.example.com")),
+                life("serve.again", crashing("ConnectionError: weights.example.com")),
             ),
         ),
         Mutation(
-            "a licence server that must be there, on an internal network too",
+            "a data file downloaded",
             then(
-                life("serve.again", crashing("licence: network is unreachable")),
-                follow_up("serve.bare", changes.USED_MODEL),
-                _unplugged(crashing("licence: network is unreachable")),
+                only_bare_serves(crashing("TimeoutError: timed out")),
+                follow_up("serve.bare", changes.ISOLATED, crashing("TimeoutError: timed out")),
+                _unplugged(crashing("OSError: Network is unreachable")),
+                life("serve.again", crashing("OSError: Network is unreachable")),
             ),
         ),
     ],
@@ -198,10 +197,6 @@ BREAKS = {
         Mutation(
             "refused as a client error",
             then(only_bare_serves(_invoked(424, "no features")), life("serve.again", _invoked(424, "no features"))),
-        ),
-        Mutation(
-            "a default where the store cannot be reached",
-            then(only_bare_serves(_another_body), life("serve.again", _another_body)),
         ),
     ],
 }
@@ -237,6 +232,5 @@ KEEPS = {
     "SM-INFER-ISO-01": [Mutation("healthy later without a way out", life("serve.full", lambda one: _later(one, 120)))],
     "SM-OFFLINE-INVOKE-01": [
         Mutation("answers that differ each time", servers(_ever_other)),
-        Mutation("another body where the variables differ", only_bare_serves(_another_body)),
     ],
 }

@@ -206,17 +206,6 @@ KEEPS = {
     "SM-INFER-RUN-02": [Mutation("found in another folder", program("serve", looked_in=("/a", "/b", "/opt/program")))],
     "SM-INFER-RUN-03": [
         Mutation("143 after SIGTERM", servers(fields(exit_code=143))),
-        Mutation(
-            "137 after SIGKILL",
-            servers(
-                lambda one: replace(
-                    one,
-                    exit_code=137,
-                    ended="killed",
-                    stop=replace(one.stop, killed=True, seconds=30.0, listeners=(OPEN,)),
-                )
-            ),
-        ),
     ],
     "SM-INFER-RUN-11": [Mutation("slower the second time", life("serve.again", fields(ready_at=41.0)))],
     "SM-INFER-ENV-01": [Mutation("says its name", servers(saying("I am model.aws.local", "listening")))],

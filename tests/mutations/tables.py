@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mutations import Mutation
 
-_NOT_CHAPTERS = ("__init__", "tables", "texts", "texts_answers")
+_NOT_CHAPTERS = ("__init__", "tables", "texts", "texts_answers", "texts_health", "texts_reaching", "texts_rights")
 
 
 def _table(name: str) -> dict[str, list[Mutation]]:

@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 from mutations.texts_answers import TEXTS as _ANSWERS
+from mutations.texts_health import TEXTS as _HEALTH
+from mutations.texts_reaching import TEXTS as _REACHING
+from mutations.texts_rights import TEXTS as _RIGHTS
 
 TEXTS = {
     "SM-IMAGE-OS-01": (
@@ -481,4 +484,4 @@ TEXTS = {
         "ENV PYTHONUNBUFFERED=1 (or python -u, print(…, flush=True)); stdbuf -oL for other programs",
     ),
 }
-TEXTS |= _ANSWERS
+TEXTS |= _ANSWERS | _HEALTH | _REACHING | _RIGHTS

@@ -31,6 +31,39 @@ together() {
     see "POST /invocations, different ones at a time: $result"
 }
 
+# ask METHOD PATH HOST [BODY HEADERS]: another kind of request or another Host, and a ping behind it
+ask() {
+    about_host=
+    [ "$3" = model.aws.local:8080 ] || about_host=" for Host $3"
+    if [ $# -gt 3 ]; then
+        result=$(other_host "$3" --max-time "$INVOKE" --header "@$5" --data-binary "@$4" "$address$2")
+    elif [ "$1" = POST ]; then
+        result=$(other_host "$3" --max-time 5 --header 'Content-Type:' --data-binary '' "$address$2")
+    else
+        result=$(other_host "$3" --max-time 5 "$address$2")
+    fi
+    ping
+    in_time='not in time with 200'
+    [ "$outcome" != 200 ] || in_time='in time'
+    see "$1 $2$about_host: $result, the ping behind it $in_time"
+}
+
+other_host() {
+    asked_host=$1
+    shift
+    reach --output /dev/null "$@"
+    printf '%s' "$outcome"
+}
+
+# the biggest child, if there is one, as the kernel does where memory runs out; needs root beside the engine
+kill_biggest() {
+    first=$(about '{{.State.Pid}}')
+    child=$(docker top "$name" -o pid,rss,args | awk -v first="$first" \
+        'NR > 1 && $1 != first && $2 > most { most = $2; pid = $1 } END { print pid }')
+    [ -z "$child" ] || { see "killed the biggest child"; kill -KILL "$child"; }
+    sleep 2
+}
+
 afterwards() {
     sleep 1
     ! alive || { ping && see "ping afterwards: $outcome"; }

@@ -5,7 +5,7 @@ over() { awk "BEGIN { exit !($1 > $2) }"; }
 
 # reach ARGUMENT…: one request by curl; sets $outcome to the status or to what went wrong, and the seconds it took
 reach() {
-    answer=$($enter curl --silent --noproxy '*' --header 'Host: model.aws.local:8080' --header 'User-Agent:' \
+    answer=$($enter curl --silent --noproxy '*' --header "Host: ${asked_host:-model.aws.local:8080}" --header 'User-Agent:' \
         --header 'Accept:' --header 'Expect:' --write-out '%{http_code} %{time_total} %{time_connect}' "$@")
     code=$?
     read -r outcome took connected <<END

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from shlex import quote
 
 from sm_contract import changes
 from sm_contract.recipe import Recipe, Sent
-from sm_contract.record import BUSY, PARALLEL, TRAINING, ImageFacts, Life
+from sm_contract.record import AFTER_KILL, BUSY, EARLY, PARALLEL, TRAINING, ImageFacts, Life
 from sm_contract.report.repro.options import options, volumes
 from sm_contract.report.repro.script import Sheet, fragment, head, settings, the_image
 from sm_contract.report.repro.seen import probed, seen, what
@@ -132,7 +133,18 @@ def _reachable(recipe: Recipe) -> str:
 def _invocations(life: Life, sent: Sequence[Sent], concurrency: int, files: Files) -> str:
     lines = []
     together: dict[str, None] = {}
+    early = next((one.at for one in life.invocations if one.name == EARLY), None)
+    killed = life.kill is not None and bool(life.kill.victim)
     for one in sent:
+        if one.asked:
+            lines.append(_ask(one, files))
+            continue
+        if one.name == AFTER_KILL and killed:
+            lines.append("kill_biggest")
+            killed = False
+        if one.name == "plain" and early is not None:
+            lines.append(f"sleep {math.ceil(_plain_at(life) - early) + 1}")
+            early = None
         body, headers = _body(one, files), f"{_slug(one.name)}-{one.request}.txt"
         files[headers] = "".join(f"{n}: {v}\n" if v else f"{n};\n" for n, v in one.headers.items()).encode("latin-1")
         if one.name == PARALLEL:
@@ -144,6 +156,8 @@ def _invocations(life: Life, sent: Sequence[Sent], concurrency: int, files: File
             body = '"$work/padded"'
         lines.append(f"invoke {quote(what(one.name, one.request, one.body_of))} {body} {quote(headers)}")
     lines += _together(together)
+    if killed:
+        lines.append("kill_biggest")
     if any(one.name == BUSY for one in life.invocations):
         lines.append(f"busy {concurrency} request-0.bin plain-0.txt")
     if life.ready_at is not None and life.pings and life.pings[-1].at - life.ready_at > _LIVED_ON:
@@ -151,6 +165,17 @@ def _invocations(life: Life, sent: Sequence[Sent], concurrency: int, files: File
     if probed(life):
         lines.append("afterwards")
     return _function("invocations", lines)
+
+
+def _plain_at(life: Life) -> float:
+    return next((one.at for one in life.invocations if one.name == "plain"), 0.0)
+
+
+def _ask(one: Sent, files: Files) -> str:
+    assert one.asked is not None
+    method, path, host = one.asked
+    body = f"{_body(replace(one, name='plain'), files)} plain-0.txt" if path == "/invocations" else ""
+    return f"ask {method} {path} {quote(host)} {body}".rstrip()
 
 
 def _together(pairs: dict[str, None]) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from shlex import quote
 
-from sm_contract.engine.protocol import ContainerSpec, Mount
+from sm_contract.engine.protocol import SHM, ContainerSpec, Mount
 
 
 def options(spec: ContainerSpec) -> list[str]:
@@ -57,7 +57,12 @@ _OPTIONS: dict[str, Callable[[ContainerSpec], Iterator[str]]] = {  # every field
     "capabilities": lambda spec: (f"--cap-add {quote(name)}" for name in spec.capabilities),
     "devices": lambda spec: (f"--device {quote(device)}" for device in spec.devices),
     "seccomp": lambda spec: iter([] if spec.seccomp else ["--security-opt seccomp=unconfined"]),
+    "shm": lambda spec: iter([] if spec.shm == SHM else [f"--shm-size {spec.shm}"]),
     "privileged": lambda spec: iter(["--privileged"] if spec.privileged else []),
+    "dropped": lambda spec: iter(["--cap-drop ALL --security-opt no-new-privileges"] if spec.dropped else []),
+    "read_only_root": lambda spec: iter(["--read-only --tmpfs /tmp"] if spec.read_only_root else []),
+    "user": lambda spec: iter([f"--user {quote(spec.user)}"] if spec.user else []),
+    "open_files": lambda spec: iter([f"--ulimit nofile={spec.open_files}"] if spec.open_files else []),
     "healthcheck": lambda spec: iter([] if spec.healthcheck else ["--no-healthcheck"]),
     "memory": lambda spec: iter([f"--memory {spec.memory} --memory-swap {spec.memory}"] if spec.memory else []),
     "processes": lambda spec: iter([f"--pids-limit {spec.processes}"] if spec.processes else []),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from sm_contract import changes
-from sm_contract.record import ALONE, BUSY, PARALLEL, TRAINING, Invocation, Life, Ping
+from sm_contract.record import ALONE, BUSY, PARALLEL, TRAINING, Asked, Invocation, Kill, Life, Ping
 
 SEVERAL = "several at a time"
 DIFFERENT = "different ones at a time"
@@ -54,8 +54,15 @@ def _serving(life: Life) -> Iterator[str]:
 
 def _invocations(life: Life) -> Iterator[str]:
     told = False
-    for one in life.invocations:
-        if one.name == PARALLEL:
+    kill = [life.kill] if life.kill is not None and life.kill.victim else []
+    everything: list[Invocation | Asked | Kill] = [*life.invocations, *life.asked, *kill]
+    for one in sorted(everything, key=lambda each: each.at):
+        if isinstance(one, Kill):
+            yield "killed the biggest child"
+        elif isinstance(one, Asked):
+            ping = "in time" if one.ping_ok else "not in time with 200"
+            yield f"{one.what}: {one.error or one.status}, the ping behind it {ping}"
+        elif one.name == PARALLEL:
             if not told:
                 yield f"POST /invocations, {DIFFERENT}: {'mixed up' if _mixed_up(life) else 'each its own answer'}"
             told = True

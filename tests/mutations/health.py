@@ -1,0 +1,146 @@
+"""Health told honestly, and requests that nobody asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from good_record import answer, crashed, served
+
+from mutations import Change, Mutation, fields, life, saying, servers
+from sm_contract.record import AFTER_KILL, EARLY, Life
+
+PROBED = "serve.probed"
+
+
+def _pings(**facts: object) -> Change:
+    """The good pings of both first lives with other facts."""
+    return servers(
+        lambda one: replace(one, pings=tuple(replace(p, **facts) if p.status == 200 else p for p in one.pings))
+    )
+
+
+def _early(status: int | None, error: str = "", first: float = 0.9) -> Change:
+    """The first invocation comes too early in both lives."""
+
+    def change(one: Life) -> Life:
+        early = replace(answer(EARLY, 0, first, status, "loading"), error=error)
+        return replace(one, invocations=(early, *one.invocations))
+
+    return servers(change)
+
+
+def _empty(status: int | None, error: str = "") -> Change:
+    """Healthy with an empty model folder, and no good answer."""
+
+    def change(one: Life) -> Life:
+        healthy = served(one.name)
+        plain = replace(answer("plain", 0, 1.05, status, "no model"), error=error)
+        return replace(healthy, pings=healthy.pings[:9], invocations=(plain,))
+
+    return life("serve.empty", change)
+
+
+def _asked(where: str, **facts: object) -> Change:
+    return life(
+        PROBED, lambda one: replace(one, asked=tuple(replace(a, **facts) if where in a.what else a for a in one.asked))
+    )
+
+
+def _gone_at(where: str) -> Change:
+    """The server ends when it is asked this, and nothing comes after."""
+
+    def change(one: Life) -> Life:
+        last = next(a for a in one.asked if where in a.what)
+        asked = [a for a in one.asked if a.at < last.at]
+        return replace(
+            one,
+            ended="itself",
+            exit_code=1,
+            stop=None,
+            kill=None,
+            asked=(*asked, replace(last, status=None, error="closed", ping_ok=False)),
+            invocations=tuple(i for i in one.invocations if i.at < last.at),
+            pings=tuple(p for p in one.pings if p.at < last.at),
+        )
+
+    return life(PROBED, change)
+
+
+def _after_kill(ping: int | None, *statuses: int | None, error: str = "") -> Callable[[Life], Life]:
+    """What pings and invocations get after the biggest child was killed."""
+
+    def change(one: Life) -> Life:
+        assert one.kill is not None
+        kept = tuple(i for i in one.invocations if i.name != AFTER_KILL)
+        tried = tuple(answer(AFTER_KILL, 0, one.kill.at + n, status, "") for n, status in enumerate(statuses, 1))
+        last = replace(one.pings[-1], at=one.kill.at + 9, status=ping, error=error)
+        return replace(one, invocations=(*kept, *tried), pings=(*one.pings[:-1], last), seconds=one.kill.at + 10)
+
+    return change
+
+
+BREAKS = {
+    "SM-INFER-PING-05": [
+        Mutation("a status in JSON", _pings(body_head='{"status":"ok"}', body_bytes=15)),
+        Mutation("OK", _pings(body_head="OK", body_bytes=2)),
+    ],
+    "SM-INFER-PING-06": [
+        Mutation("503 while it loads", _early(503)),
+        Mutation("no worker yet", _early(None, "closed")),
+    ],
+    "SM-INFER-PING-09": [
+        Mutation("a front without its worker", life(PROBED, _after_kill(200, 502, 502))),
+        Mutation("hangs without its worker", life(PROBED, _after_kill(200, None))),
+    ],
+    "SM-PRIV-INIT-01": [
+        Mutation("a wrapper without its server", life(PROBED, _after_kill(None, error="refused"))),
+        Mutation("a front that says so and never mends it", life(PROBED, _after_kill(503))),
+    ],
+    "SM-INFER-PING-10": [
+        Mutation("500", _asked("POST /ping", status=500, body_head="KeyError: 'body'")),
+        Mutation("ends the server", _gone_at("POST /ping")),
+    ],
+    "SM-INFER-METRICS-01": [
+        Mutation("ends the server", _gone_at("GET /metrics")),
+        Mutation("pings late from then on", _asked("GET /metrics", status=500, ping_ok=False)),
+        Mutation("no answer", _asked("GET /metrics", status=None, error="timed out", seconds=5.0)),
+    ],
+    "SM-INFER-NET-03": [
+        Mutation("a list of hosts", _asked("invocations for Host", status=400, body_head="Invalid host header")),
+        Mutation("and for pings", _asked("for Host", status=421)),
+    ],
+}
+
+KEEPS = {
+    "SM-INFER-PING-05": [Mutation("a line break", _pings(body_head="\n", body_bytes=1))],
+    "SM-INFER-PING-06": [Mutation("502 before it is ready", servers(saying("no worker yet", "listening")))],
+    "SM-INFER-PING-07": [
+        Mutation("ends later without it", life("serve.empty", lambda one: crashed(one, 3, "no model after 10 s"))),
+        Mutation("a fallback that answers", _empty(200)),
+    ],
+    "SM-INFER-PING-09": [
+        Mutation("503 from then on until it is started again", life(PROBED, _after_kill(200, 502, 502, 200))),
+        Mutation("the container ends", life(PROBED, fields(ended="itself", exit_code=1, stop=None))),
+    ],
+    "SM-PRIV-INIT-01": [
+        Mutation("started again", life(PROBED, _after_kill(200, 503, 200))),
+        Mutation("ends with 0", life(PROBED, fields(ended="itself", exit_code=0, stop=None))),
+    ],
+    "SM-INFER-PING-10": [
+        Mutation("200", _asked("POST /ping", status=200)),
+        Mutation("404", _asked("POST /ping", status=404)),
+    ],
+    "SM-INFER-METRICS-01": [
+        Mutation("metrics", _asked("GET /metrics", status=200, body_head="# HELP requests")),
+        Mutation("500 and no more", _asked("GET /metrics", status=500)),
+    ],
+    "SM-INFER-NET-03": [Mutation("201 for all", _asked("for Host", status=201))],
+    "SM-INFER-STOP-02": [
+        Mutation(
+            "143 after 25 s",
+            servers(lambda one: replace(one, exit_code=143, stop=replace(one.stop, seconds=25.0))),  # type: ignore[arg-type,type-var]
+        ),
+        Mutation("a last word", servers(saying("got SIGTERM, ending", "ended"))),
+    ],
+}
