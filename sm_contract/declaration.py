@@ -60,6 +60,7 @@ class Inference:
     model: Path | None = None  # a folder or a tar.gz; None: what training produced
     environment: Mapping[str, str] = field(default_factory=dict)
     echoes_custom_attributes: bool = False
+    additional_models: Mapping[str, Path] = field(default_factory=dict)  # folders, by channel
     requests: tuple[Request, ...] = ()
 
 
@@ -193,6 +194,10 @@ class _Reader:
             model=self._path(model, ("inference", "model"), "the model") if model is not None else None,
             environment=table.get("environment", {}),
             echoes_custom_attributes=table.get("echoes_custom_attributes", False),
+            additional_models={
+                name: self._path(path, ("inference", "additional_models", name), "the additional model")
+                for name, path in table.get("additional_models", {}).items()
+            },
             requests=tuple(
                 Request(
                     body=self._path(

@@ -479,6 +479,7 @@ class Candidate:
     environment: dict[str, str] = field(default_factory=dict)  # of the training job
     serving_environment: dict[str, str] = field(default_factory=dict)  # of the model
     echoes_custom_attributes: bool = False  # the model code gives back what it was sent
+    additional_models: tuple[str, ...] = ()  # channels of additional model data sources
     required_channels: tuple[str, ...] = ()
     optional_channels: tuple[str, ...] = ()
     requests: tuple[RequestFacts, ...] = ()

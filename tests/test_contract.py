@@ -65,6 +65,7 @@ TOGETHER = {  # what the same observation breaks as well
     "SM-TRAIN-NET-04": {"SM-TRAIN-OUT-01"},  # a model that is uploaded is not in /opt/ml/model
 }
 NOT_OF_THE_GOOD_IMAGE = {  # a supplied model, a HEALTHCHECK, CUDA and its label, /opt/ml/code, what is not claimed
+    "SM-INFER-MODEL-07",
     *("SM-INFER-MODEL-03", "SM-INFER-MODEL-04", "SM-INFER-MODEL-05", "SM-INFER-MODEL-06"),
     "SM-IMAGE-HEALTHCHECK-01",
     *("SM-IMAGE-GPU-01", "SM-IMAGE-GPU-02", "SM-IMAGE-GPU-03", "SM-IMAGE-GPU-04", "SM-INFER-GPU-03"),

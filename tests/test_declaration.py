@@ -49,6 +49,7 @@ WHOLE = """
     model = "model/"
     environment = { WORKERS = "2" }
     echoes_custom_attributes = true
+    additional_models = { draft = "model" }
     [[inference.requests]]
     body = "request.csv"
     content_type = "text/csv"
@@ -113,6 +114,7 @@ def test_everything_declared_is_read(folder: Path) -> None:
             model=folder / "model",
             environment={"WORKERS": "2"},
             echoes_custom_attributes=True,
+            additional_models={"draft": folder / "model"},
             requests=(
                 Request(
                     body=folder / "request.csv",
