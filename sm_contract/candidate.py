@@ -85,13 +85,18 @@ def given(declaration: Declaration | None) -> Given:
         for request in (inference.requests if inference else ())
     )
     model = inference.model if inference else None
-    kinds = {"channels": channels, "model": model, "requests": requests}
+    kinds = {
+        "channels": channels,
+        "model": model,
+        "requests": requests,
+        "concurrency": declaration.concurrency,
+    }
     return Given(
         declared=tuple(kind for kind, value in kinds.items() if value),
         roles=declaration.roles,
         features=declaration.features,
         architecture=declaration.architecture,
-        concurrency=declaration.concurrency,
+        concurrency=declaration.concurrency or 1,
         max_image_size=declaration.max_image_size,
         hyperparameters=dict(training.hyperparameters) if training else {},
         bad_hyperparameters=dict(training.bad_hyperparameters) if training else {},

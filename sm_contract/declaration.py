@@ -82,7 +82,7 @@ class Declaration:
     roles: tuple[str, ...] | None = None
     features: tuple[str, ...] = ()
     architecture: str = "amd64"
-    concurrency: int = 1
+    concurrency: int | None = None
     max_image_size: int | None = None  # bytes
     training: Training | None = None
     inference: Inference | None = None
@@ -146,7 +146,7 @@ class _Reader:
             roles=tuple(table["roles"]) if "roles" in table else None,
             features=tuple(table.get("features", ())),
             architecture=table.get("architecture", "amd64"),
-            concurrency=table.get("concurrency", 1),
+            concurrency=table.get("concurrency"),
             max_image_size=_size(table["max_image_size"]) if "max_image_size" in table else None,
             training=self._training(training) if training is not None else None,
             inference=self._inference(inference) if inference is not None else None,

@@ -465,7 +465,7 @@ class RequestFacts:
 class Candidate:
     """What the owner says of the image; what is missing was filled with our own sample data."""
 
-    declared: tuple[str, ...] = ()  # which kinds of data are the owner's: "channels", "model", "requests"
+    declared: tuple[str, ...] = ()  # what is the owner's: "channels", "model", "requests", "concurrency"
     features: tuple[str, ...] = ()
     architecture: str = "amd64"
     concurrency: int = 1

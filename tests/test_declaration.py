@@ -140,7 +140,7 @@ def test_what_nobody_wrote_is_absent(folder: Path) -> None:
     read = read_declaration(declare(folder, ""))
 
     assert (read.roles, read.training, read.inference, read.waivers) == (None, None, None, ())
-    assert (read.architecture, read.concurrency, read.features) == ("amd64", 1, ())
+    assert (read.architecture, read.concurrency, read.features) == ("amd64", None, ())
     assert read.base == folder
 
 
