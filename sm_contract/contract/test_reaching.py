@@ -224,7 +224,7 @@ def _attempts(record: Record) -> list[tuple[Life, tuple[Attempt, ...]]]:
         if not good(view):
             why_not(view)
         full = view.life(f"{view.prefix}.full")
-        # one that is over in an instant is over before it is watched: then another that lasted shows it
+        # where its bridge cannot be watched, one that is over in an instant is not seen: then another shows it
         life = next((one for one in (full, *view.lives.values()) if one.attempts is not None), full)
         if life.attempts is None:
             raise NotTestable(
