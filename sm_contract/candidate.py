@@ -42,6 +42,7 @@ class Given:
     model_name: str = ""  # as declared
     serving_environment: dict[str, str] = field(default_factory=dict)
     echoes_custom_attributes: bool = False
+    additional_models: dict[str, Path] = field(default_factory=dict)  # folders, by channel
     requests: tuple[Request, ...] = ()
 
     def facts(self) -> Candidate:
@@ -61,6 +62,7 @@ class Given:
             environment=self.environment,
             serving_environment=self.serving_environment,
             echoes_custom_attributes=self.echoes_custom_attributes,
+            additional_models=tuple(self.additional_models),
             required_channels=tuple(name for name, channel in self.channels.items() if channel.required),
             optional_channels=tuple(name for name, channel in self.channels.items() if not channel.required),
             requests=tuple(_facts(request) for request in self.requests),
@@ -83,13 +85,18 @@ def given(declaration: Declaration | None) -> Given:
         for request in (inference.requests if inference else ())
     )
     model = inference.model if inference else None
-    kinds = {"channels": channels, "model": model, "requests": requests}
+    kinds = {
+        "channels": channels,
+        "model": model,
+        "requests": requests,
+        "concurrency": declaration.concurrency,
+    }
     return Given(
         declared=tuple(kind for kind, value in kinds.items() if value),
         roles=declaration.roles,
         features=declaration.features,
         architecture=declaration.architecture,
-        concurrency=declaration.concurrency,
+        concurrency=declaration.concurrency or 1,
         max_image_size=declaration.max_image_size,
         hyperparameters=dict(training.hyperparameters) if training else {},
         bad_hyperparameters=dict(training.bad_hyperparameters) if training else {},
@@ -103,6 +110,7 @@ def given(declaration: Declaration | None) -> Given:
         model_name=model.name if model else "",
         serving_environment=dict(inference.environment) if inference else {},
         echoes_custom_attributes=inference is not None and inference.echoes_custom_attributes,
+        additional_models=dict(inference.additional_models) if inference else {},
         requests=requests or _sample_requests(),
     )
 

@@ -51,6 +51,7 @@ TYPED_HYPERPARAMETERS = "typed hyperparameters"  # numbers and booleans instead 
 NO_RESOURCE_CONFIG = "no resourceconfig.json"
 A_CHECKPOINT = "a checkpoint"  # the checkpoint directory holds a file
 HOST_ALGO_1 = "host name algo-1"
+BESIDE_THE_MODEL = "additional models below the model"  # in the place of their own
 A_MODEL_FILE = "a model file"  # the model folder holds a file, though the image has its model inside
 WRITABLE = "writable folders"  # the job's folders belong to everybody, not to root alone
 OWNED = "input of its own"  # the input files belong to the image's user, not to root

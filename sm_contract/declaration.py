@@ -60,6 +60,7 @@ class Inference:
     model: Path | None = None  # a folder or a tar.gz; None: what training produced
     environment: Mapping[str, str] = field(default_factory=dict)
     echoes_custom_attributes: bool = False
+    additional_models: Mapping[str, Path] = field(default_factory=dict)  # folders, by channel
     requests: tuple[Request, ...] = ()
 
 
@@ -81,7 +82,7 @@ class Declaration:
     roles: tuple[str, ...] | None = None
     features: tuple[str, ...] = ()
     architecture: str = "amd64"
-    concurrency: int = 1
+    concurrency: int | None = None
     max_image_size: int | None = None  # bytes
     training: Training | None = None
     inference: Inference | None = None
@@ -145,7 +146,7 @@ class _Reader:
             roles=tuple(table["roles"]) if "roles" in table else None,
             features=tuple(table.get("features", ())),
             architecture=table.get("architecture", "amd64"),
-            concurrency=table.get("concurrency", 1),
+            concurrency=table.get("concurrency"),
             max_image_size=_size(table["max_image_size"]) if "max_image_size" in table else None,
             training=self._training(training) if training is not None else None,
             inference=self._inference(inference) if inference is not None else None,
@@ -193,6 +194,10 @@ class _Reader:
             model=self._path(model, ("inference", "model"), "the model") if model is not None else None,
             environment=table.get("environment", {}),
             echoes_custom_attributes=table.get("echoes_custom_attributes", False),
+            additional_models={
+                name: self._path(path, ("inference", "additional_models", name), "the additional model")
+                for name, path in table.get("additional_models", {}).items()
+            },
             requests=tuple(
                 Request(
                     body=self._path(

@@ -465,7 +465,7 @@ class RequestFacts:
 class Candidate:
     """What the owner says of the image; what is missing was filled with our own sample data."""
 
-    declared: tuple[str, ...] = ()  # which kinds of data are the owner's: "channels", "model", "requests"
+    declared: tuple[str, ...] = ()  # what is the owner's: "channels", "model", "requests", "concurrency"
     features: tuple[str, ...] = ()
     architecture: str = "amd64"
     concurrency: int = 1
@@ -479,6 +479,7 @@ class Candidate:
     environment: dict[str, str] = field(default_factory=dict)  # of the training job
     serving_environment: dict[str, str] = field(default_factory=dict)  # of the model
     echoes_custom_attributes: bool = False  # the model code gives back what it was sent
+    additional_models: tuple[str, ...] = ()  # channels of additional model data sources
     required_channels: tuple[str, ...] = ()
     optional_channels: tuple[str, ...] = ()
     requests: tuple[RequestFacts, ...] = ()

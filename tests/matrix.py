@@ -4,6 +4,8 @@
     make matrix RUNS=3             three whole runs, one after the other, and counts the verdicts that flipped
     make matrix NAMES="a b"        judges these alone, and puts them into the matrix on file if there is one
 
+What is not as declared has no row; once mended it is judged by its name.
+
 Each candidate is stamped with the digest of the code that judged it, each requirement with its own as of when all
 its faults were judged, so that a test can tell what has changed since.
 """
@@ -114,8 +116,8 @@ def _stated(one: Requirement, judged: Mapping[str, Judged], before: Mapping[str,
     """A requirement's row. Its digest is that of the check as its faults were last judged by it, all of them."""
     faults = sorted(fault.name for fault in FAULTS.values() if one.id in fault.breaks)
     digest = requirement_digest(one)
-    if before and not judged.keys() >= set(faults):
-        digest = before["requirements"].get(one.id, {}).get("digest", "")
+    if not judged.keys() >= set(faults):
+        digest = before["requirements"].get(one.id, {}).get("digest", "") if before else ""
     return {
         "digest": digest,
         "level": one.entry.level,
@@ -261,19 +263,22 @@ def main() -> int:
     given = parser.parse_args()
     began = time.monotonic()
     runs = [whole_run(given.names or CANDIDATES) for _ in range(given.runs)]
-    wrong = [problem for run in runs for judged in run for problem in judged.problems()]
+    wrong = {judged.name: problem for run in runs for judged in run for problem in judged.problems()}
     turned = flips(runs)
-    for line in [*wrong, *turned]:
+    for line in [*wrong.values(), *turned]:
         print(line, file=sys.stderr)
     before = read() if given.names else None
-    if wrong or turned or (given.names and before is None):
+    if given.names and before is None:
         return 1 if wrong or turned else 0
-    matrix = stamped(runs, time.monotonic() - began, before)
+    right = [[judged for judged in run if judged.name not in wrong] for run in runs]
+    matrix = stamped(right, time.monotonic() - began, before)
+    for name in wrong:  # without a row until it is judged again
+        matrix["candidates"].pop(name, None)
     DATA.parent.mkdir(exist_ok=True)
     DATA.write_text(json.dumps(matrix, indent=1) + "\n", encoding="utf-8")
     PAGE.write_text(page(matrix), encoding="utf-8")
     print(f"wrote {PAGE.relative_to(ROOT)} and {DATA.relative_to(ROOT)}")
-    return 0
+    return 1 if wrong or turned else 0
 
 
 if __name__ == "__main__":

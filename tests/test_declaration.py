@@ -49,6 +49,7 @@ WHOLE = """
     model = "model/"
     environment = { WORKERS = "2" }
     echoes_custom_attributes = true
+    additional_models = { draft = "model" }
     [[inference.requests]]
     body = "request.csv"
     content_type = "text/csv"
@@ -113,6 +114,7 @@ def test_everything_declared_is_read(folder: Path) -> None:
             model=folder / "model",
             environment={"WORKERS": "2"},
             echoes_custom_attributes=True,
+            additional_models={"draft": folder / "model"},
             requests=(
                 Request(
                     body=folder / "request.csv",
@@ -138,7 +140,7 @@ def test_what_nobody_wrote_is_absent(folder: Path) -> None:
     read = read_declaration(declare(folder, ""))
 
     assert (read.roles, read.training, read.inference, read.waivers) == (None, None, None, ())
-    assert (read.architecture, read.concurrency, read.features) == ("amd64", 1, ())
+    assert (read.architecture, read.concurrency, read.features) == ("amd64", None, ())
     assert read.base == folder
 
 

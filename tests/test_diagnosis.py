@@ -247,6 +247,16 @@ def test_a_life_alone_has_the_machine_to_itself() -> None:
     assert seen == [0, 0, 0]
 
 
+def test_each_life_counts_its_own_neighbours() -> None:
+    machine = Machine(slots=3)
+    with machine.life() as first:
+        with machine.life() as second:
+            pass
+        with machine.life(), machine.life():
+            pass
+    assert (first.most, second.most) == (2, 1)
+
+
 def test_a_closed_machine_begins_no_life() -> None:
     machine = Machine(slots=1)
     machine.close()

@@ -13,7 +13,7 @@ from engine_support import Run
 
 from sm_contract.engine import connect
 from sm_contract.engine.docker import DockerEngine
-from sm_contract.engine.protocol import NotReachable
+from sm_contract.engine.protocol import ContainerSpec, NotReachable
 
 SERVE = "nc -l -p 8080 -e /bin/cat"
 
@@ -91,6 +91,29 @@ def test_only_the_ordinary_network_has_a_way_out(engine: DockerEngine, image: st
     said = {kind: (run.finish(), run.text()[-1])[1] for kind, run in runs.items()}
     assert said == {"ordinary": "reached", "internal": "not reached", "none": "not reached"}
     assert engine.network("internal") is engine.network("internal")
+
+
+@pytest.mark.parametrize("kind", ["internal", "ordinary"])
+def test_what_a_container_tries_first_is_seen_and_no_other_ones(engine: DockerEngine, image: str, kind: str) -> None:
+    if engine.inside is None:
+        pytest.skip(engine.inside_needs)
+    network = engine.network(kind)
+    assert network.bridge
+    watched = []
+    for number in (7, 8):  # over before anybody could look inside
+        command = ("/bin/sh", "-c", f"nc -w 1 203.0.113.{number} 443 & sleep 0.05")
+        mac = f"02:42:0a:0b:0c:0{number}"
+        spec = ContainerSpec(image=image, command=command, purpose="test", network=network, mac=mac)
+        container = engine.create(spec)
+        watched.append((container, engine.inside.packets(container, spec)))
+    for container, _ in watched:
+        container.start()
+    for container, packets in watched:
+        assert container.exited.wait(20)
+        packets.started()
+    assert [list(packets.end() or ()) for _, packets in watched] == [["203.0.113.7:443"], ["203.0.113.8:443"]]
+    for container, _ in watched:
+        container.remove()
 
 
 def test_a_name_on_the_network_resolves(engine: DockerEngine, image: str) -> None:

@@ -15,6 +15,7 @@ from matrix import (
     outdated,
     page,
     read,
+    requirement_digest,
     stamped,
     to_prove,
 )
@@ -27,7 +28,10 @@ CHAPTER = "sm_contract.contract.test_ping"
 
 def made() -> dict:
     """A matrix of what is here, with no candidate judged."""
-    return stamped([[]], 61.0) | {"candidates": {}}
+    matrix = stamped([[]], 61.0)
+    for id, row in matrix["requirements"].items():
+        row["digest"] = requirement_digest(contract()[id])
+    return matrix
 
 
 def verdict(name: str, **verdicts: str) -> Judged:
@@ -40,6 +44,7 @@ def test_the_matrix_on_file_is_not_older_than_a_requirement() -> None:
     matrix = read()
     assert matrix is not None
     assert outdated(matrix) == [], "run make matrix"
+    assert set(CANDIDATES) - set(matrix["candidates"]) == set(), "run make matrix NAMES=…"
     assert PAGE.read_text(encoding="utf-8") == page(matrix)
     assert matrix["flips"] == []
 
@@ -70,7 +75,7 @@ def test_without_a_matrix_every_fault_is_proven_and_with_one_what_was_touched_an
 
 def test_what_is_judged_by_itself_takes_its_row_and_leaves_the_others() -> None:
     name, other = "runs-as-nobody", "tini-in-front"
-    whole = stamped([[verdict(name), verdict(other)]], 61.0)
+    whole = stamped([[verdict(name), verdict(other)]], 61.0, made())
     for id in ("SM-IMAGE-USER-01", "SM-IMAGE-ENTRYPOINT-02"):
         whole["requirements"][id]["digest"] = "as it was"
     again = stamped([[verdict(other, SM_IMAGE_ENTRYPOINT_02="warned")]], 3.0, whole)

@@ -36,7 +36,8 @@ def answering(serving: Serving) -> Life:
 
 def probed(serving: Serving) -> Life:
     """The life of odd requests. Raises NotTestable if it showed nothing."""
-    if PROBED not in serving.lives and not any(life.answered for life in good(serving)):
+    if PROBED not in serving.lives and not any(life.good and life.answered for life in good(serving)):
+        answering(serving)
         why_not(serving, PROBED)
     life = serving.life(PROBED)
     one = plain(life)

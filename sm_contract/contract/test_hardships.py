@@ -27,7 +27,12 @@ def test_works_without_capabilities(record: Record) -> None:
         )
 
 
-@requirement("SM-PRIV-READONLY-01", runs=RUNS, rests_on=STARTS, hidden_by=roots.SERVING)
+@requirement(
+    "SM-PRIV-READONLY-01",
+    runs=RUNS,
+    rests_on=[*STARTS, "SM-TRAIN-FS-02", "SM-TRAIN-FS-04", "SM-TRAIN-OUT-02"],  # what it writes elsewhere
+    hidden_by=roots.SERVING,
+)
 def test_works_with_a_read_only_root(record: Record) -> None:
     """Works with a read-only root file system and a tmpfs on `/tmp`."""
     if life := _broken_by(record, changes.READ_ONLY_ROOT):
@@ -40,7 +45,12 @@ def test_works_with_a_read_only_root(record: Record) -> None:
         )
 
 
-@requirement("SM-PRIV-UID-02", runs=("train.other_user", "serve.other_user"), rests_on=STARTS, hidden_by=roots.SERVING)
+@requirement(
+    "SM-PRIV-UID-02",
+    runs=("train.other_user", "serve.other_user"),
+    rests_on=[*STARTS, "SM-INFER-MODEL-02"],  # a model's folder is its owner's
+    hidden_by=roots.SERVING,
+)
 def test_relies_on_no_numeric_owner(record: Record) -> None:
     """Nothing relies on numeric owner ids."""
     view = claimed(record)[-1]  # a server where there is one: it may be run as any user (serverless), a training never

@@ -112,7 +112,12 @@ def test_the_first_process_copes_alone(serving: Serving) -> None:
         )
 
 
-@requirement("SM-INFER-PING-10", runs=[PROBED], rests_on=STARTS, hidden_by=(*roots.SERVING, "SM-INFER-NET-03"))
+@requirement(
+    "SM-INFER-PING-10",
+    runs=[PROBED],
+    rests_on=[*STARTS, "SM-INFER-PING-04"],
+    hidden_by=(*roots.SERVING, "SM-INFER-NET-03"),
+)
 def test_ping_takes_post(serving: Serving) -> None:
     """`POST /ping` is accepted as well."""
     life = probed(serving)
@@ -130,7 +135,7 @@ def test_ping_takes_post(serving: Serving) -> None:
 @requirement(
     "SM-INFER-METRICS-01",
     runs=[PROBED],
-    rests_on=STARTS,
+    rests_on=[*STARTS, "SM-INFER-PING-04"],
     hidden_by=(*roots.SERVING, "SM-INFER-NET-03", "SM-INFER-PING-10"),
 )
 def test_metrics_do_no_harm(serving: Serving) -> None:
@@ -166,7 +171,7 @@ def test_any_host_will_do(serving: Serving) -> None:
 @requirement(
     "SM-INFER-STOP-02",
     runs=SIMPLE,
-    rests_on=[*STARTS, "SM-INFER-RUN-03", "SM-INFER-STOP-01"],
+    rests_on=[*STARTS, "SM-INFER-INVOKE-02", "SM-INFER-RUN-03", "SM-INFER-STOP-01"],
     hidden_by=roots.SERVING,
     timed=True,
 )

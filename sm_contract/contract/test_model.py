@@ -73,6 +73,25 @@ def test_starts_without_a_model(serving: Serving) -> None:
         why_not(serving, "serve.bare")
 
 
+@requirement("SM-INFER-MODEL-07", runs=("serve.bare", "serve.full"), rests_on=STARTS, hidden_by=roots.SERVING)
+def test_additional_models_have_a_place_of_their_own(serving: Serving) -> None:
+    """Additional model data sources are looked up under `/opt/ml/additional-model-data-sources/<channel>`."""
+    if not serving.candidate.additional_models:
+        raise NotApplicable("no additional model is declared: [inference.additional_models]")
+    flip = flipped(serving, changes.BESIDE_THE_MODEL)
+    if flip is not None and not flip.broke:
+        names = ", ".join(serving.candidate.additional_models)
+        raise Violation(
+            expected=f"a healthy server with {names} below /opt/ml/additional-model-data-sources",
+            observed=f"there {_state(flip.bad)} ({flip.bad.name}); below /opt/ml/model it works",
+            fix=f"read /opt/ml/additional-model-data-sources/{serving.candidate.additional_models[0]}",
+            because=telling(flip.bad),
+            evidence=flip[1:],
+        )
+    if not ready(serving):
+        why_not(serving, "serve.bare")
+
+
 @requirement("SM-INFER-MODEL-04", hidden_by=roots.SERVING)
 def test_the_archive_is_a_gzipped_tar(serving: Serving) -> None:
     """The supplied model archive is one gzip-compressed tar."""

@@ -73,7 +73,10 @@ def configuration(spec: ContainerSpec, labels: dict[str, str], *, publish: bool,
     if spec.hostname:
         config["Hostname"] = spec.hostname
     if spec.network.kind != "none":
-        config["NetworkingConfig"] = {"EndpointsConfig": {spec.network.name: {"Aliases": list(spec.aliases)}}}
+        endpoint: dict[str, Any] = {"Aliases": list(spec.aliases)}
+        if spec.mac:
+            config["MacAddress"] = endpoint["MacAddress"] = spec.mac  # up to API 1.43 there, later here
+        config["NetworkingConfig"] = {"EndpointsConfig": {spec.network.name: endpoint}}
         if publish and spec.ports:
             config["ExposedPorts"] = {f"{port}/tcp": {} for port in spec.ports}
             host["PortBindings"] = {f"{p}/tcp": [{"HostIp": "127.0.0.1", "HostPort": ""}] for p in spec.ports}

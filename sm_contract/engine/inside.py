@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from sm_contract.engine.cgroup import PROC, holds
 from sm_contract.engine.packets import ETH_P_ALL, Packets
-from sm_contract.engine.protocol import Container, EngineFacts, NotReachable, Process
+from sm_contract.engine.protocol import Container, ContainerSpec, EngineFacts, NotReachable, Process
 from sm_contract.record import Listener
 
 if TYPE_CHECKING:
@@ -102,10 +102,13 @@ class LinuxInside:
         namespace = self._namespace(container)
         return namespace.stream if namespace else None
 
-    def packets(self, container: Container) -> Packets | None:
-        """Whoever listens to the packets that leave the container from now on; None when it has ended."""
+    def packets(self, container: Container, spec: ContainerSpec) -> Packets:
+        """Whoever listens to the packets that leave the container, from before its start where that can be."""
+        return Packets(lambda: self._packets_of(container), spec.network.bridge, spec.mac)
+
+    def _packets_of(self, container: Container) -> socket.socket | None:
         namespace = self._namespace(container)
-        return Packets(namespace.packets) if namespace else None
+        return socket_in(namespace.descriptor, socket.AF_PACKET, socket.SOCK_RAW) if namespace else None
 
     def _namespace(self, container: Container) -> Namespace | None:
         pid = self._first(container)
@@ -191,17 +194,14 @@ class Namespace:
     """An open network namespace, closed with its last user."""
 
     def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+        self.descriptor = descriptor
 
     def stream(self) -> socket.socket:
-        return socket_in(self._descriptor)
-
-    def packets(self) -> socket.socket:
-        return socket_in(self._descriptor, socket.AF_PACKET, socket.SOCK_RAW)
+        return socket_in(self.descriptor)
 
     def __del__(self) -> None:
         with contextlib.suppress(OSError):
-            os.close(self._descriptor)
+            os.close(self.descriptor)
 
 
 def _listening(pid: int) -> Iterator[tuple[str, int, str]]:

@@ -55,17 +55,19 @@ class Networks:
 
     def _make(self, kind: str) -> Network:
         internal = kind == "internal" and not self.published
-        name, gateway = self._create(kind, internal=internal)
+        name, gateway, bridge = self._create(kind, internal=internal)
         if not self.published and not is_ours(gateway):
             self.published = True
             if internal:
                 with contextlib.suppress(EngineError), self._link.ask(f"to remove {name}") as api:
                     api.remove_network(name)
                 self._engine.gone(name)
-                name, gateway = self._create(kind, internal=False)
-        return Network(kind=kind, name=name, gateway=gateway, published=self.published)
+                name, gateway, bridge = self._create(kind, internal=False)
+        bridge = "" if self.published else bridge
+        return Network(kind=kind, name=name, gateway=gateway, published=self.published, bridge=bridge)
 
-    def _create(self, kind: str, *, internal: bool) -> tuple[str, str]:
+    def _create(self, kind: str, *, internal: bool) -> tuple[str, str, str]:
+        """Its name, the address of its gateway, and the interface of its bridge where this machine has that."""
         name = self._engine.session.name(kind)
         options = {NO_WAY_OUT: "false"} if kind == "internal" and not internal else None
         try:
@@ -80,4 +82,6 @@ class Networks:
                 advice = ". All its address ranges are taken: `docker network prune` frees those nobody uses"
             raise EngineError(f"the engine could not make a network: {says(error)}{advice}") from error
         ranges = (found.get("IPAM") or {}).get("Config") or [{}]
-        return name, str(ranges[0].get("Gateway") or "").partition("/")[0]
+        bridge = f"br-{str(found.get('Id', ''))[:12]}"  # the engine's own rule
+        there = bridge in (each for _, each in socket.if_nameindex())
+        return name, str(ranges[0].get("Gateway") or "").partition("/")[0], bridge if there else ""

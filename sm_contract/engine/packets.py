@@ -1,7 +1,8 @@
-"""What a container tries to reach: names looked up and addresses tried, off the packets that leave its own network.
+"""What a container tries to reach: names looked up and addresses tried, off the packets that leave it.
 
-A raw socket in the container's network namespace: nothing is answered, nothing is held up, and no other container is
-seen. The packets are somebody's untrusted program's: whatever cannot be read is passed over, and the list is bounded.
+Two raw sockets: one on the bridge from before the start, where a packet is known by its sender's address, and one in
+the container's network namespace, which is there only once it runs. Nothing is answered, nothing is held up. The
+packets are somebody's untrusted program's: whatever cannot be read is passed over, and the list is bounded.
 """
 
 from __future__ import annotations
@@ -12,45 +13,74 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
+
+from sm_contract.engine.protocol import NotReachable
 
 MOST = 200  # different attempts that are kept
 ETH_P_ALL = 3
 OUTGOING = 4  # sll_pkttype
+SENDER = slice(6, 12)  # of an Ethernet frame
 IPV4, IPV6 = 0x0800, 0x86DD
 TCP, UDP = 6, 17
 SYN, ACK = 0x02, 0x10
 DNS = 53
 _OWN = "lo"
+_READ_AT_ONCE = 2048  # bytes of a frame
 
 
 class Packets:
-    """Listens from when it is made until ``end``."""
+    """Listens from when it is made until ``end``; ``inside`` makes a socket in the container's network namespace."""
 
-    def __init__(self, made: Callable[[], socket.socket]) -> None:
+    def __init__(self, inside: Callable[[], socket.socket | None], bridge: str, mac: str) -> None:
+        self._inside = inside
         self._found: dict[str, float] = {}
         self._over = threading.Event()
-        self._socket = made()
-        self._socket.settimeout(0.2)
-        self._thread = threading.Thread(target=self._listen, name="sm-contract-packets", daemon=True)
-        self._thread.start()
+        self._sender = bytes.fromhex(mac.replace(":", ""))
+        self._seen = False  # whether a packet of this container could be told from others, or came from inside it
+        self._threads: list[threading.Thread] = []
+        if bridge and mac:
+            with contextlib.suppress(OSError):
+                line = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+                line.bind((bridge, ETH_P_ALL))
+                self._begin(line, lambda frame, _: frame[SENDER] == self._sender)
 
-    def end(self) -> dict[str, float]:
-        """What was tried ("weights.example.com", "203.0.113.7:443"), each with when first (monotonic)."""
+    def started(self) -> None:
+        """Listen inside the container, too."""
+        with contextlib.suppress(NotReachable, OSError):
+            if line := self._inside():
+                self._seen = True
+                self._begin(line, lambda _, where: where[2] == OUTGOING and where[0] != _OWN)
+
+    def end(self) -> dict[str, float] | None:
+        """What was tried ("weights.example.com", "203.0.113.7:443"), each with when first (monotonic).
+
+        None if none of its packets could have been seen.
+        """
         self._over.set()
-        self._thread.join(2.0)
-        return dict(self._found)
+        for thread in self._threads:
+            thread.join(2.0)
+        return dict(self._found) if self._seen else None
 
-    def _listen(self) -> None:
-        with self._socket, contextlib.suppress(OSError):
+    def _begin(self, line: socket.socket, ours: Callable[[bytes, Any], bool]) -> None:
+        line.settimeout(0.2)
+        name = "sm-contract-packets"
+        self._threads.append(threading.Thread(target=self._listen, args=(line, ours), name=name, daemon=True))
+        self._threads[-1].start()
+
+    def _listen(self, line: socket.socket, ours: Callable[[bytes, Any], bool]) -> None:
+        with line, contextlib.suppress(OSError):
             while not self._over.is_set():
                 try:
-                    frame, where = self._socket.recvfrom(2048)
+                    frame, where = line.recvfrom(_READ_AT_ONCE)
                 except TimeoutError:
                     continue
-                if where[2] == OUTGOING and where[0] != _OWN and len(self._found) < MOST:
-                    what = attempt(where[1], frame[14:])
-                    if what:
-                        self._found.setdefault(what, time.monotonic())
+                if not ours(frame, where):
+                    continue
+                self._seen = True
+                what = attempt(where[1], frame[14:])
+                if what and (what in self._found or len(self._found) < MOST):
+                    self._found.setdefault(what, time.monotonic())
 
 
 def attempt(protocol: int, packet: bytes) -> str:

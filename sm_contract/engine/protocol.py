@@ -68,6 +68,7 @@ class Network:
     name: str  # the engine's name; "none" for kind none
     gateway: str = ""  # its address on the engine's host
     published: bool = False  # reached by ports on 127.0.0.1, since its addresses cannot be
+    bridge: str = ""  # the interface of this machine that its packets pass on their way out; empty where there is none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +108,7 @@ class ContainerSpec:
     memory: int = 0  # bytes; 0: none. Swap is never added
     processes: int = 0  # 0: none
     log_bytes: int = 64 * 1024 * 1024  # how much of the log is kept
+    mac: str = ""  # its address on the bridge, where it is to be watched from before its start
     ports: tuple[int, ...] = (8080,)  # published on 127.0.0.1, only where its address cannot be reached
     dns: tuple[str, ...] = ()  # resolvers; none: the engine's
 
@@ -197,8 +199,14 @@ class NotReachable(Exception):
 class Packets(Protocol):
     """What a container tries to reach, from when this was made."""
 
-    def end(self) -> dict[str, float]:
-        """What was tried ("weights.example.com", "203.0.113.7:443"), each with when first (monotonic)."""
+    def started(self) -> None:
+        """Listen inside the container, too."""
+
+    def end(self) -> dict[str, float] | None:
+        """What was tried ("weights.example.com", "203.0.113.7:443"), each with when first (monotonic).
+
+        None if none of its packets could have been seen.
+        """
 
 
 class Inside(Protocol):
@@ -211,8 +219,8 @@ class Inside(Protocol):
     def opener(self, container: Container) -> Callable[[], socket.socket] | None:
         """A maker of sockets in the container's network namespace; None when it has ended."""
 
-    def packets(self, container: Container) -> Packets | None:
-        """Whoever listens to the packets that leave the container from now on; None when it has ended."""
+    def packets(self, container: Container, spec: ContainerSpec) -> Packets:
+        """Whoever listens to the packets that leave the container, from before its start where that can be."""
 
     def kill(self, container: Container, pid: int, name: str = "SIGKILL") -> None:
         """Signal one process of the container; raises ProcessLookupError if it is not (any more) the container's."""

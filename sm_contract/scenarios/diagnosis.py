@@ -14,6 +14,7 @@ from sm_contract.wants import wanted
 
 KVM, TUN = r"/dev/kvm|\bKVM\b", r"/dev/net/tun|\bTUN\b"  # devices that are only given where they are named
 HINTS = (
+    (changes.BESIDE_THE_MODEL, r"/opt/ml/model/"),
     (changes.REGION, r"NoRegion|specify a region|AWS_(DEFAULT_)?REGION"),
     (changes.PROXY, r"(?i:\bproxy)|HTTPS?_PROXY"),
     (changes.CREDENTIALS, r"credential|AWS_ACCESS_KEY|botocore|NoCredentials"),
@@ -128,6 +129,7 @@ def serving_follow_ups(  # noqa: PLR0911  # a decision list reads best as one
     if bare.ended != "itself":  # it hangs, or is healthy and fails when it is invoked
         return [] if told(bare) else [*_shm(bare), *_of_the_image(image), *trained]
     reliefs = [
+        *([changes.BESIDE_THE_MODEL] if given.additional_models else []),
         *([changes.A_MODEL_FILE] if model.source == "none" else []),
         *trained,
         changes.TERMINAL,

@@ -48,6 +48,13 @@ class Further:
             return train_provided(self.given, name)
         return replace(train_full(self.given), name=name, conditions=())
 
+    def _sound(self, name: str) -> Setup:
+        """One that goes well without the hardship that it is to show."""
+        if all(life.good for life in self.firsts.values()):
+            return train_provided(self.given, name)
+        first = train_bare(self.given) if self.firsts["train.bare"].good else train_full(self.given)
+        return replace(first, name=name, conditions=())
+
     def _bad_hyperparameter(self) -> None:
         setup = self._ground("train.bad_hyperparameter")
         values = {**self.given.hyperparameters, **self.given.bad_hyperparameters}
@@ -94,14 +101,14 @@ class Further:
             self.one(vary(setup, changes.TERMINAL, self.given))
 
     def _strict(self) -> None:
-        ground = self._ground("train.strict")
+        ground = self._sound("train.strict")
         if not self.sure(strict(ground), self._first()).good:
             for hardship in STRICT:
                 self.sure(vary(ground, hardship, self.given), self._first())
 
     def _other_user(self) -> None:
         """Where it may not serve, which would show it."""
-        self.sure(other_user(self._ground("train.other_user")), self._first())
+        self.sure(other_user(self._sound("train.other_user")), self._first())
 
     def _first(self) -> Life:
         bare = self.firsts["train.bare"]

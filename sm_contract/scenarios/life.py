@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +17,6 @@ from sm_contract.engine.protocol import (
     ContainerSpec,
     Engine,
     Mount,
-    NotReachable,
     Packets,
     StartError,
     Volume,
@@ -63,6 +62,7 @@ class Watch:
     stage: Stage
     setup: Setup
     container: Container
+    spec: ContainerSpec
     neighbours: Neighbours
     control: Control | None
     sent: list[Sent]
@@ -87,6 +87,9 @@ class Watch:
 
     def start(self) -> bool:
         """Start the container; False, with the engine's words noted, if it would not."""
+        inside = self.stage.engine.inside
+        if inside is not None and self.setup.network != "none" and self.container.id:
+            self.packets = inside.packets(self.container, self.spec)
         self.began = time.monotonic()
         if self.control is not None:
             self.control.begin(self.now)
@@ -98,17 +101,16 @@ class Watch:
             self.ended = "never started"
             self.event("start error")
         else:
-            self._listen()
+            if self.packets is not None:
+                self.packets.started()
             threading.Thread(target=self._note_time_of_exit, daemon=True).start()
             if self.setup.terminal:  # somebody who answers every question with Enter
                 self.container.type(b"\n\n\n")
         return not self.start_error
 
-    def _listen(self) -> None:
-        inside = self.stage.engine.inside
-        if inside is not None and self.setup.network != "none":
-            with contextlib.suppress(NotReachable, OSError):
-                self.packets = inside.packets(self.container)
+    def end_listening(self) -> None:
+        if self.packets is not None:
+            self.packets.end()
 
     def check_open(self) -> None:
         """Raise Closed if the run is being ended, EngineFull if what goes on shows the disk and not the image."""
@@ -156,9 +158,10 @@ class Watch:
         return self.stage.limits.shortened(training=True) if self.setup.midway == "stop" else {}
 
     def _attempts(self) -> tuple[Attempt, ...] | None:
-        if self.packets is None:
+        seen = self.packets.end() if self.packets is not None else None
+        if seen is None:
             return None
-        found = sorted(self.packets.end().items(), key=lambda one: one[1])
+        found = sorted(seen.items(), key=lambda one: one[1])
         return tuple(Attempt(at=round(max(0.0, at - self.began), 4), what=what) for what, at in found)
 
     def life(self) -> Life:
@@ -234,6 +237,7 @@ def watched(stage: Stage, setup: Setup, mounts: list[Mount], environment: dict[s
             memory=stage.memory,
             processes=stage.processes,
             log_bytes=stage.log_bytes,
+            mac=_mac() if network.bridge else "",
         )
         contents = {mount.target: stage.contents.of(mount.volume) for mount in mounts}
         recipe = Recipe(life=setup.name, spec=spec, contents=contents)
@@ -244,9 +248,15 @@ def watched(stage: Stage, setup: Setup, mounts: list[Mount], environment: dict[s
         except StartError as error:
             container = cast(Container, NeverCreated(setup.name, str(error)))
         stack.callback(container.remove)
-        watch = Watch(stage, setup, container, neighbours, control, recipe.sent)
+        watch = Watch(stage, setup, container, spec, neighbours, control, recipe.sent)
+        stack.callback(watch.end_listening)
         container.follow(watch.line)
         yield watch
+
+
+def _mac() -> str:
+    """An address as the engine makes them; its packets are known by it from the first one on."""
+    return "02:42:" + secrets.token_bytes(4).hex(":")
 
 
 def _volume(engine: Engine, stack: ExitStack, purpose: str) -> Volume:

@@ -19,6 +19,7 @@ from sm_contract.platform.http import Answer, Connect, exchange, first_bytes
 from sm_contract.platform.limits import Limits
 from sm_contract.recipe import Sent
 from sm_contract.record import BUSY, EARLY, Invocation, Life, Listener, Ping, Stop
+from sm_contract.scenarios.additional import additional
 from sm_contract.scenarios.bodies import Body
 from sm_contract.scenarios.life import Stage, Watch, watched
 from sm_contract.scenarios.pinging import HEALTHY_PACE, rounded, send_ping
@@ -54,7 +55,10 @@ def serve(
     ``begun`` is called once the container is there.
     """
     mounts = [Mount(volume=model, target="/opt/ml/model", read_only=setup.read_only)]
-    with watched(stage, setup, mounts, dict(setup.environment)) as watch:
+    with (
+        additional(stage, given, setup) as others,
+        watched(stage, setup, [*mounts, *others], dict(setup.environment)) as watch,
+    ):
         begun()
         host = _Host(watch, given, patience)
         if watch.start():

@@ -93,6 +93,7 @@ class Setup:
     # of a server
     model: str = "given"  # "given", "empty", "used", "file"
     thorough: bool = False  # all kinds of invocations, and a life long enough to judge its health
+    sources: str = "/opt/ml/additional-model-data-sources"  # where the additional models are mounted
     probing: bool = False  # odd requests instead, some of which may break it
 
 
@@ -196,6 +197,7 @@ def vary(setup: Setup, change: str, given: Given, hidden: tuple[str, ...] = ()) 
         changes.HOST_NAME: {"hostname": "model.aws.local"},
         changes.HOST_ALGO_1: {"hostname": "algo-1"},
         changes.USED_MODEL: {"model": "used"},
+        changes.BESIDE_THE_MODEL: {"sources": "/opt/ml/model"},
         changes.A_MODEL_FILE: {"model": "file"},
         changes.TERMINAL: {"terminal": True},
         changes.BIG_SHM: {"big_shm": True},

@@ -9,6 +9,7 @@ from good_record import LAST, MODEL, answer, brief, served, unhealthy
 from mutations import (
     Change,
     Mutation,
+    candidate,
     crashing,
     drop,
     fields,
@@ -150,7 +151,20 @@ BREAKS = {
     ],
 }
 
+
+def _draft_missing(log: str) -> Change:
+    return then(
+        candidate(additional_models=("draft",)),
+        no_serving(crashing(log)),
+        follow_up("serve.bare", changes.BESIDE_THE_MODEL),
+    )
+
+
 BREAKS |= {
+    "SM-INFER-MODEL-07": [
+        Mutation("a draft below the model", _draft_missing("FileNotFoundError: '/opt/ml/model/draft/model.json'")),
+        Mutation("and says nothing", _draft_missing("")),
+    ],
     "SM-INFER-STOP-02": [
         Mutation("ignores it", _killed(replace(FAR, ignores_sigterm=True))),
         Mutation("a first process without handler", _killed(replace(FAR, pid_one=True))),
@@ -178,6 +192,12 @@ BREAKS |= {
 }
 
 KEEPS = {
+    "SM-INFER-MODEL-07": [
+        Mutation("found", candidate(additional_models=("draft",))),
+        Mutation(
+            "two, and a word on one", then(candidate(additional_models=("a", "b")), servers(saying("b is empty")))
+        ),
+    ],
     "SM-INFER-MODEL-01": [
         Mutation(
             "healthy when empty, and answers otherwise",

@@ -375,6 +375,10 @@ TEXTS = {
         "'v1/wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww'…: a name of 300 bytes",
         "rename it in the model folder and in the prefix in S3",
     ),
+    "SM-INFER-MODEL-07": (
+        "there it exited with 1 after 0.4 s (serve.bare); below /opt/ml/model it works",
+        "read /opt/ml/additional-model-data-sources/draft",
+    ),
     "SM-INFER-STOP-01": (
         "the listener on port 8080 was still there 30 s after SIGTERM, with the signal's default action: the first process never passed it on (serve.bare@alone)",
         "start the server with exec, so that it is the first process (exec gunicorn …), or pass it on: trap 'kill -TERM $pid' TERM",
