@@ -251,7 +251,9 @@ class Plan:
                 one(serve_bare(self.given, "serve.uncompressed"), volume)
 
         def probed() -> None:
-            one(serve_bare(self.given, "serve.probed"))
+            setup = serve_bare(self.given, "serve.probed")
+            if one(setup).ready_at is None:  # it was healthy before: the machine may be busy
+                one(alone(setup))
 
         wanted: list[Callable[[], None]] = []
         if "serve.stopped" in self.runs and GRACEFUL in self.given.features:

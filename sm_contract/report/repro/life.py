@@ -160,10 +160,10 @@ def _invocations(life: Life, sent: Sequence[Sent], concurrency: int, files: File
         lines.append("kill_biggest")
     if any(one.name == BUSY for one in life.invocations):
         lines.append(f"busy {concurrency} request-0.bin plain-0.txt")
-    if life.ready_at is not None and life.pings and life.pings[-1].at - life.ready_at > _LIVED_ON:
-        lines.append("live_on")
     if probed(life):
         lines.append("afterwards")
+    elif life.ready_at is not None and life.pings and life.pings[-1].at - life.ready_at > _LIVED_ON:
+        lines.append("live_on")
     return _function("invocations", lines)
 
 
