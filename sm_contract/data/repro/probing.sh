@@ -64,6 +64,14 @@ kill_biggest() {
     sleep 2
 }
 
+# zombies TEXT: said if there are more than ten children of the first process that it did not wait for
+zombies() {
+    first=$(about '{{.State.Pid}}')
+    left=$(docker top "$name" -o pid,ppid,stat | awk -v first="$first" \
+        '$2 == first && $3 ~ /^Z/ { left++ } END { print left + 0 }')
+    [ "$left" -le 10 ] || see "$1"
+}
+
 afterwards() {
     sleep 1
     ! alive || { ping && see "ping afterwards: $outcome"; }
