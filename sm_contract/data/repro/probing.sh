@@ -64,11 +64,10 @@ kill_biggest() {
     sleep 2
 }
 
-# zombies TEXT: said if there are more than ten children of the first process that it did not wait for
+# zombies TEXT: said if there are more than ten children of the first process that it did not wait for; beside the engine
 zombies() {
     first=$(about '{{.State.Pid}}')
-    left=$(docker top "$name" -o pid,ppid,stat | awk -v first="$first" \
-        '$2 == first && $3 ~ /^Z/ { left++ } END { print left + 0 }')
+    left=$(ps -A -o ppid= -o stat= | awk -v first="$first" '$1 == first && $2 ~ /^Z/ { left++ } END { print left + 0 }')
     [ "$left" -le 10 ] || see "$1"
 }
 
