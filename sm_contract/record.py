@@ -333,6 +333,12 @@ class Kill:
     at: float
     victim: str  # its command line
     depth: int  # generations below the container's first process; 0: there was no child to kill
+    zombies: int = 0  # children of the first process that had ended by then, and for which it did not wait
+
+    @property
+    def left_zombies(self) -> bool:
+        """More of them than the workers that a server may have lost."""
+        return self.zombies > 10
 
 
 @dataclass(frozen=True, kw_only=True)

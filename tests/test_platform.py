@@ -177,6 +177,14 @@ def test_what_goes_wrong_gets_a_name(
     assert (answer.status, answer.error) == (status, error)
 
 
+def test_an_answer_to_a_body_that_nobody_reads_is_read_all_the_same(
+    serve: Callable[[Handler], Callable[[float], socket.socket]],
+) -> None:
+    connect = serve(answering(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno"))
+    answer = exchange(connect, "POST", "/invocations", headers={}, body=bytes(8 << 20), limit=5)
+    assert (answer.status, answer.body_head, answer.error) == (413, "no", "")
+
+
 def test_a_server_that_drips_bytes_does_not_stretch_the_limit(
     serve: Callable[[Handler], Callable[[float], socket.socket]],
 ) -> None:

@@ -34,7 +34,8 @@ SHELLS = [shell for shell in (["dash"], ["bash", "--posix"], ["busybox", "sh"]) 
 SHELLCHECK = Path(sys.executable).with_name("shellcheck")
 EVIL = "a b'c\"d $(touch canary) `touch canary`; touch canary\ntouch canary # } \\ \t*"
 # one of each kind: an exit code, a config, a hang, a child killed, a late ping, an address, an answer, two networks
-# compared, a privilege, a signal, a namespace and a used model, the image alone, an archive of it, a model, a user
+# compared, a privilege, a signal, a namespace and a used model, the image alone, an archive of it, a model, a user;
+# and of odd requests: answers mixed up, a Host value, a killed child, zombies, an invocation that came too early
 FAULTS = (
     "exits-with-the-number-of-epochs",
     "wrong-case-of-resourceconfig",
@@ -51,6 +52,11 @@ FAULTS = (
     "built-on-another-architecture",
     "model-archive-with-a-symbolic-link",
     "user-not-in-the-image",
+    "answers-kept-in-a-global",
+    "hosts-on-a-list",
+    "healthy-without-its-worker",
+    "children-never-waited-for",
+    "healthy-while-the-model-loads",
 )
 
 

@@ -99,6 +99,17 @@ def test_no_ping_is_good_once_it_has_broken_down(serving: Serving) -> None:
 )
 def test_the_first_process_copes_alone(serving: Serving) -> None:
     """PID 1 copes without an init process: it reaps children, passes signals on, ends when its essential child ends."""
+    life = _looked_into(serving)
+    if life.kill is not None and life.kill.left_zombies:
+        raise Violation(
+            expected="each child waited for when it has ended",
+            observed=f"{life.kill.zombies} children of the first process had ended and it had not waited for them "
+            f"({life.name})",
+            fix="wait for what you start (subprocess.run, or Popen and wait()), or let tini be the first process: "
+            'ENTRYPOINT ["tini", "--", "serve"]',
+            because="each keeps its process number; no more can be started when those run out",
+            evidence=[life.kill],
+        )
     life = _killed(serving)
     if not _recovered(life) and life.ended != "itself":
         last = life.pings[-1]
@@ -205,14 +216,20 @@ def _killed_in_the_end(life: Life) -> list[Stop]:
     return [life.stop] if life.stop is not None and life.stop.killed else []
 
 
-def _killed(serving: Serving) -> Life:
-    """The life in which the biggest child was killed."""
+def _looked_into(serving: Serving) -> Life:
+    """The life of odd requests, come so far that its processes were looked at."""
     answering(serving)
     life = probed(serving)
     if life.kill is None:
         if serving.record.engine.get("inside") != "yes":
             raise NotTestable("needs root on a local Linux engine: a process inside has to be killed")
         cut_short(life, "a child was to be killed")
+    return life
+
+
+def _killed(serving: Serving) -> Life:
+    """The life in which the biggest child was killed."""
+    life = _looked_into(serving)
     assert life.kill is not None
     if not life.kill.victim:
         raise NotApplicable("the first process serves by itself: it has no child that could be killed")

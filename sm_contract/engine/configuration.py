@@ -73,10 +73,7 @@ def configuration(spec: ContainerSpec, labels: dict[str, str], *, publish: bool,
     if spec.hostname:
         config["Hostname"] = spec.hostname
     if spec.network.kind != "none":
-        endpoint: dict[str, Any] = {"Aliases": list(spec.aliases)}
-        if spec.mac:
-            config["MacAddress"] = endpoint["MacAddress"] = spec.mac  # up to API 1.43 there, later here
-        config["NetworkingConfig"] = {"EndpointsConfig": {spec.network.name: endpoint}}
+        config["NetworkingConfig"] = {"EndpointsConfig": {spec.network.name: {"Aliases": list(spec.aliases)}}}
         if publish and spec.ports:
             config["ExposedPorts"] = {f"{port}/tcp": {} for port in spec.ports}
             host["PortBindings"] = {f"{p}/tcp": [{"HostIp": "127.0.0.1", "HostPort": ""}] for p in spec.ports}

@@ -270,6 +270,12 @@ class DockerContainer:
         address = next((n["IPAddress"] for n in settings["Networks"].values() if n.get("IPAddress")), "")
         return self._connector((str(address), port))
 
+    def mac(self) -> str:
+        """Its address on the bridge of its network, while it runs; empty where it has none."""
+        with self._link.ask(f"to look at {self.name}") as api:
+            networks = api.inspect_container(self.id)["NetworkSettings"]["Networks"]
+        return next((str(one["MacAddress"]) for one in networks.values() if one.get("MacAddress")), "")
+
     def _connector(self, target: tuple[str, int]) -> Callable[[float], socket.socket]:
         def connect(timeout: float) -> socket.socket:
             # After the exit the address may already be another container's.

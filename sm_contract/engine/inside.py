@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from sm_contract.engine.cgroup import PROC, holds
 from sm_contract.engine.packets import ETH_P_ALL, Packets
-from sm_contract.engine.protocol import Container, ContainerSpec, EngineFacts, NotReachable, Process
+from sm_contract.engine.protocol import Container, EngineFacts, Network, NotReachable, Process
 from sm_contract.record import Listener
 
 if TYPE_CHECKING:
@@ -102,9 +102,9 @@ class LinuxInside:
         namespace = self._namespace(container)
         return namespace.stream if namespace else None
 
-    def packets(self, container: Container, spec: ContainerSpec) -> Packets:
-        """Whoever listens to the packets that leave the container, from before its start where that can be."""
-        return Packets(lambda: self._packets_of(container), spec.network.bridge, spec.mac)
+    def packets(self, container: Container, network: Network) -> Packets:
+        """Whoever listens to the packets that leave a container of this network; made before its start."""
+        return Packets(lambda: self._packets_of(container), container.mac, network.bridge)
 
     def _packets_of(self, container: Container) -> socket.socket | None:
         namespace = self._namespace(container)
@@ -178,6 +178,12 @@ class LinuxInside:
             )
             for pid, (parent, command, rss) in sorted(facts.items())
         )
+
+    def zombies(self, container: Container) -> int:
+        """How many children of the first process have ended and were not waited for."""
+        first = self._first(container)
+        stats = (_stat(int(entry)) for entry in os.listdir(PROC) if entry.isdigit())
+        return sum(first > 0 and stat[:2] == ["Z", str(first)] for stat in stats)
 
     def kill(self, container: Container, pid: int, name: str = "SIGKILL") -> None:
         """Signal one process of the container; raises ProcessLookupError if it is not (any more) the container's."""
@@ -255,6 +261,15 @@ def _tasks(pid: int) -> Iterator[tuple[str, str]]:
             with contextlib.suppress(OSError):
                 stat = (task / "stat").read_text(errors="replace")
                 yield stat[stat.rfind(")") + 2 :][:1], (task / "wchan").read_text()
+
+
+def _stat(pid: int) -> list[str]:
+    """What the kernel says of a process from its state and its parent on; empty when it is gone."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return []
+    return text[text.rfind(")") + 2 :].split()
 
 
 def _process(pid: int) -> tuple[int, str, int] | None:

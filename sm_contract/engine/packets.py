@@ -1,7 +1,7 @@
 """What a container tries to reach: names looked up and addresses tried, off the packets that leave it.
 
-Two raw sockets: one on the bridge from before the start, where a packet is known by its sender's address, and one in
-the container's network namespace, which is there only once it runs. Nothing is answered, nothing is held up. The
+Two raw sockets: one in the container's network namespace, which is there only once it runs, and one on the bridge from
+before that, where its first packets are known by their sender's address. Nothing is answered, nothing is held up. The
 packets are somebody's untrusted program's: whatever cannot be read is passed over, and the list is bounded.
 """
 
@@ -25,62 +25,71 @@ IPV4, IPV6 = 0x0800, 0x86DD
 TCP, UDP = 6, 17
 SYN, ACK = 0x02, 0x10
 DNS = 53
-_OWN = "lo"
+_LOOPBACK = "lo"
+_INSIDE = b"inside"
 _READ_AT_ONCE = 2048  # bytes of a frame
 
 
 class Packets:
-    """Listens from when it is made until ``end``; ``inside`` makes a socket in the container's network namespace."""
+    """Listens from when it is made until ``end``.
 
-    def __init__(self, inside: Callable[[], socket.socket | None], bridge: str, mac: str) -> None:
-        self._inside = inside
-        self._found: dict[str, float] = {}
+    ``inside`` makes a socket in the container's network namespace, ``mac`` asks for its address on ``bridge``.
+    """
+
+    def __init__(self, inside: Callable[[], socket.socket | None], mac: Callable[[], str], bridge: str) -> None:
+        self._inside, self._mac = inside, mac
+        self._found: dict[bytes, dict[str, float]] = {_INSIDE: {}}  # by sender
+        self._own: set[bytes] = set()
         self._over = threading.Event()
-        self._sender = bytes.fromhex(mac.replace(":", ""))
-        self._seen = False  # whether a packet of this container could be told from others, or came from inside it
         self._threads: list[threading.Thread] = []
-        if bridge and mac:
+        if bridge:
             with contextlib.suppress(OSError):
                 line = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
                 line.bind((bridge, ETH_P_ALL))
-                self._begin(line, lambda frame, _: frame[SENDER] == self._sender)
+                self._begin(line, lambda frame, where: b"" if where[2] == OUTGOING else frame[SENDER])
 
     def started(self) -> None:
-        """Listen inside the container, too."""
+        """The container has been started: find out which packets are its own."""
         with contextlib.suppress(NotReachable, OSError):
+            if mac := self._mac():
+                self._own.add(bytes.fromhex(mac.replace(":", "")))
             if line := self._inside():
-                self._seen = True
-                self._begin(line, lambda _, where: where[2] == OUTGOING and where[0] != _OWN)
+                self._own.add(_INSIDE)
+                self._begin(line, lambda _, where: _INSIDE if where[2] == OUTGOING and where[0] != _LOOPBACK else b"")
 
     def end(self) -> dict[str, float] | None:
         """What was tried ("weights.example.com", "203.0.113.7:443"), each with when first (monotonic).
 
-        None if none of its packets could have been seen.
+        None if it ended before it could be told which packets were its own.
         """
         self._over.set()
         for thread in self._threads:
             thread.join(2.0)
-        return dict(self._found) if self._seen else None
+        first: dict[str, float] = {}
+        for sender in self._own:
+            for what, at in self._found.get(sender, {}).items():
+                first[what] = min(at, first.get(what, at))
+        return first if self._own else None
 
-    def _begin(self, line: socket.socket, ours: Callable[[bytes, Any], bool]) -> None:
+    def _begin(self, line: socket.socket, sender: Callable[[bytes, Any], bytes]) -> None:
         line.settimeout(0.2)
         name = "sm-contract-packets"
-        self._threads.append(threading.Thread(target=self._listen, args=(line, ours), name=name, daemon=True))
+        self._threads.append(threading.Thread(target=self._listen, args=(line, sender), name=name, daemon=True))
         self._threads[-1].start()
 
-    def _listen(self, line: socket.socket, ours: Callable[[bytes, Any], bool]) -> None:
+    def _listen(self, line: socket.socket, sender: Callable[[bytes, Any], bytes]) -> None:
         with line, contextlib.suppress(OSError):
             while not self._over.is_set():
                 try:
                     frame, where = line.recvfrom(_READ_AT_ONCE)
                 except TimeoutError:
                     continue
-                if not ours(frame, where):
-                    continue
-                self._seen = True
-                what = attempt(where[1], frame[14:])
-                if what and (what in self._found or len(self._found) < MOST):
-                    self._found.setdefault(what, time.monotonic())
+                by = sender(frame, where)
+                what = attempt(where[1], frame[14:]) if by else ""
+                if what and (by in self._found or len(self._found) < MOST):
+                    found = self._found.setdefault(by, {})
+                    if len(found) < MOST:
+                        found.setdefault(what, time.monotonic())
 
 
 def attempt(protocol: int, packet: bytes) -> str:

@@ -108,7 +108,6 @@ class ContainerSpec:
     memory: int = 0  # bytes; 0: none. Swap is never added
     processes: int = 0  # 0: none
     log_bytes: int = 64 * 1024 * 1024  # how much of the log is kept
-    mac: str = ""  # its address on the bridge, where it is to be watched from before its start
     ports: tuple[int, ...] = (8080,)  # published on 127.0.0.1, only where its address cannot be reached
     dns: tuple[str, ...] = ()  # resolvers; none: the engine's
 
@@ -180,6 +179,9 @@ class Container(Protocol):
     def hit_limits(self) -> tuple[str, ...]:
         """Limits of ours that were hit: "memory", "processes", "log"."""
 
+    def mac(self) -> str:
+        """Its address on the bridge of its network, while it runs; empty where it has none."""
+
     def endpoint(self, port: int) -> Callable[[float], socket.socket]:
         """A function that opens a TCP connection to ``port`` within a time-out in seconds.
 
@@ -200,7 +202,7 @@ class Packets(Protocol):
     """What a container tries to reach, from when this was made."""
 
     def started(self) -> None:
-        """Listen inside the container, too."""
+        """The container has been started: find out which packets are its own."""
 
     def end(self) -> dict[str, float] | None:
         """What was tried ("weights.example.com", "203.0.113.7:443"), each with when first (monotonic).
@@ -216,11 +218,14 @@ class Inside(Protocol):
 
     def processes(self, container: Container) -> tuple[Process, ...]: ...
 
+    def zombies(self, container: Container) -> int:
+        """How many children of the first process have ended and were not waited for."""
+
     def opener(self, container: Container) -> Callable[[], socket.socket] | None:
         """A maker of sockets in the container's network namespace; None when it has ended."""
 
-    def packets(self, container: Container, spec: ContainerSpec) -> Packets:
-        """Whoever listens to the packets that leave the container, from before its start where that can be."""
+    def packets(self, container: Container, network: Network) -> Packets:
+        """Whoever listens to the packets that leave a container of this network; made before its start."""
 
     def kill(self, container: Container, pid: int, name: str = "SIGKILL") -> None:
         """Signal one process of the container; raises ProcessLookupError if it is not (any more) the container's."""

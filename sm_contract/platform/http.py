@@ -6,6 +6,7 @@ and nothing else, and the time to connect is judged by itself.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.client
 import select
@@ -77,7 +78,8 @@ def exchange(
             connection.putheader(name, value)
         if method == "POST":
             connection.putheader("Content-Length", str(len(body)))
-        connection.endheaders(body or None)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # an early answer (413) is there all the same
+            connection.endheaders(body or None)
         response = connection.getresponse()
         status = response.status
         digest, count, head, kept = hashlib.sha256(), 0, b"", bytearray()

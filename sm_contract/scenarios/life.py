@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from sm_contract.engine.protocol import (
     ContainerSpec,
     Engine,
     Mount,
+    Network,
     Packets,
     StartError,
     Volume,
@@ -62,7 +62,7 @@ class Watch:
     stage: Stage
     setup: Setup
     container: Container
-    spec: ContainerSpec
+    network: Network
     neighbours: Neighbours
     control: Control | None
     sent: list[Sent]
@@ -89,7 +89,7 @@ class Watch:
         """Start the container; False, with the engine's words noted, if it would not."""
         inside = self.stage.engine.inside
         if inside is not None and self.setup.network != "none" and self.container.id:
-            self.packets = inside.packets(self.container, self.spec)
+            self.packets = inside.packets(self.container, self.network)
         self.began = time.monotonic()
         if self.control is not None:
             self.control.begin(self.now)
@@ -237,7 +237,6 @@ def watched(stage: Stage, setup: Setup, mounts: list[Mount], environment: dict[s
             memory=stage.memory,
             processes=stage.processes,
             log_bytes=stage.log_bytes,
-            mac=_mac() if network.bridge else "",
         )
         contents = {mount.target: stage.contents.of(mount.volume) for mount in mounts}
         recipe = Recipe(life=setup.name, spec=spec, contents=contents)
@@ -248,15 +247,10 @@ def watched(stage: Stage, setup: Setup, mounts: list[Mount], environment: dict[s
         except StartError as error:
             container = cast(Container, NeverCreated(setup.name, str(error)))
         stack.callback(container.remove)
-        watch = Watch(stage, setup, container, spec, neighbours, control, recipe.sent)
+        watch = Watch(stage, setup, container, network, neighbours, control, recipe.sent)
         stack.callback(watch.end_listening)
         container.follow(watch.line)
         yield watch
-
-
-def _mac() -> str:
-    """An address as the engine makes them; its packets are known by it from the first one on."""
-    return "02:42:" + secrets.token_bytes(4).hex(":")
 
 
 def _volume(engine: Engine, stack: ExitStack, purpose: str) -> Volume:

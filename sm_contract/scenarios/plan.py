@@ -250,9 +250,6 @@ class Plan:
                 stage.contents.copy(self._trained, volume, files_alone)
                 one(serve_bare(self.given, "serve.uncompressed"), volume)
 
-        def probed() -> None:
-            one(serve_bare(self.given, "serve.probed"))
-
         wanted: list[Callable[[], None]] = []
         if "serve.stopped" in self.runs and GRACEFUL in self.given.features:
             wanted.append(stopped)
@@ -263,7 +260,7 @@ class Plan:
         if "serve.other_user" in self.runs and self._life("serve.bare").good:
             wanted.append(partial(self._served_by_another, one))
         if "serve.probed" in self.runs and self._answers():
-            wanted.append(probed)
+            wanted.append(partial(self._probed, one))
         if "serve.again" in self.runs and stage.engine.inside is not None:
             wanted.append(again)
         if "serve.empty" in self.runs and self.model.source != "none":
@@ -271,6 +268,11 @@ class Plan:
         if "serve.handover" in self.runs and self.model.source.startswith("declared"):
             wanted.append(handover)
         self._side_by_side(wanted)
+
+    def _probed(self, one: Callable[..., Life]) -> None:
+        setup = serve_bare(self.given, "serve.probed")
+        if one(setup).ready_at is None:  # it was healthy before: the machine may be busy
+            one(alone(setup))
 
     def _served_by_another(self, one: Callable[..., Life]) -> None:
         self._sure(one, other_user(serve_bare(self.given, "serve.other_user")), self._life("serve.bare"))

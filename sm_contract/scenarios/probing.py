@@ -187,7 +187,8 @@ class Probing:
         if inside is None:
             return False
         children = [process for process in inside.processes(container) if process.depth > 0]
-        self.kill = Kill(at=self.watch.now(), victim="", depth=0)
+        zombies = inside.zombies(container)
+        self.kill = Kill(at=self.watch.now(), victim="", depth=0, zombies=zombies)
         if not children:
             return False
         victim = max(children, key=lambda process: process.rss)
@@ -195,7 +196,7 @@ class Probing:
             inside.kill(container, victim.pid)
         except ProcessLookupError:
             return False
-        self.kill = Kill(at=self.watch.now(), victim=victim.command, depth=victim.depth)
+        self.kill = Kill(at=self.watch.now(), victim=victim.command, depth=victim.depth, zombies=zombies)
         self.watch.event(f"SIGKILL to {victim.command[:60]}")
         container.exited.wait(AFTER)
         return True

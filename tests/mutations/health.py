@@ -80,6 +80,10 @@ def _after_kill(ping: int | None, *statuses: int | None, error: str = "") -> Cal
     return change
 
 
+def _zombies(left: int) -> Callable[[Life], Life]:
+    return lambda one: replace(one, kill=one.kill and replace(one.kill, zombies=left))
+
+
 BREAKS = {
     "SM-INFER-PING-05": [
         Mutation("a status in JSON", _pings(body_head='{"status":"ok"}', body_bytes=15)),
@@ -96,6 +100,7 @@ BREAKS = {
     "SM-PRIV-INIT-01": [
         Mutation("a wrapper without its server", life(PROBED, _after_kill(None, error="refused"))),
         Mutation("a front that says so and never mends it", life(PROBED, _after_kill(503))),
+        Mutation("a child for each request", life(PROBED, _zombies(40))),
     ],
     "SM-INFER-PING-10": [
         Mutation("500", _asked("POST /ping", status=500, body_head="KeyError: 'body'")),
@@ -126,6 +131,7 @@ KEEPS = {
     "SM-PRIV-INIT-01": [
         Mutation("started again", life(PROBED, _after_kill(200, 503, 200))),
         Mutation("ends with 0", life(PROBED, fields(ended="itself", exit_code=0, stop=None))),
+        Mutation("workers that were lost", life(PROBED, _zombies(4))),
     ],
     "SM-INFER-PING-10": [
         Mutation("200", _asked("POST /ping", status=200)),

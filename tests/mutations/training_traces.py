@@ -22,7 +22,7 @@ from mutations import (
     then,
     trainings,
 )
-from sm_contract.record import Life, LogLine, TreeFile, Written
+from sm_contract.record import Life, LogLine, Record, TreeFile, Written
 
 SPOILT = MEANT_TO_FAIL[:3]
 BAD = SPOILT[0]
@@ -51,7 +51,16 @@ def _output(*files: TreeFile) -> Change:
 
 
 def _model(*files: TreeFile) -> Change:
-    return trainings(_result(model=(*MODEL, *files)))
+    """Files beside what a training saves, and so beside what is served."""
+
+    def saved(one: Life) -> Life:
+        assert one.result is not None
+        return replace(one, result=replace(one.result, model=(*one.result.model, *files)))
+
+    def served_too(record: Record) -> Record:
+        return replace(record, model=replace(record.model, members=(*record.model.members, *files)))
+
+    return then(trainings(saved), served_too)
 
 
 def _file(path: str, kind: str = "file", **more: Any) -> TreeFile:

@@ -64,6 +64,13 @@ kill_biggest() {
     sleep 2
 }
 
+# zombies TEXT: said if there are more than ten children of the first process that it did not wait for; beside the engine
+zombies() {
+    first=$(about '{{.State.Pid}}')
+    left=$(ps -A -o ppid= -o stat= | awk -v first="$first" '$1 == first && $2 ~ /^Z/ { left++ } END { print left + 0 }')
+    [ "$left" -le 10 ] || see "$1"
+}
+
 afterwards() {
     sleep 1
     ! alive || { ping && see "ping afterwards: $outcome"; }

@@ -13,7 +13,7 @@ from sm_contract.recipe import Recipe, Sent
 from sm_contract.record import AFTER_KILL, BUSY, EARLY, PARALLEL, TRAINING, ImageFacts, Life
 from sm_contract.report.repro.options import options, volumes
 from sm_contract.report.repro.script import Sheet, fragment, head, settings, the_image
-from sm_contract.report.repro.seen import probed, seen, what
+from sm_contract.report.repro.seen import ZOMBIES, probed, seen, what
 from sm_contract.report.repro.volumes import Files, Room, lay
 from sm_contract.verdict import Judgement
 
@@ -156,14 +156,16 @@ def _invocations(life: Life, sent: Sequence[Sent], concurrency: int, files: File
             body = '"$work/padded"'
         lines.append(f"invoke {quote(what(one.name, one.request, one.body_of))} {body} {quote(headers)}")
     lines += _together(together)
+    if life.kill is not None and life.kill.left_zombies:
+        lines.append(f"zombies {quote(ZOMBIES)}")
     if killed:
         lines.append("kill_biggest")
     if any(one.name == BUSY for one in life.invocations):
         lines.append(f"busy {concurrency} request-0.bin plain-0.txt")
-    if life.ready_at is not None and life.pings and life.pings[-1].at - life.ready_at > _LIVED_ON:
-        lines.append("live_on")
     if probed(life):
         lines.append("afterwards")
+    elif life.ready_at is not None and life.pings and life.pings[-1].at - life.ready_at > _LIVED_ON:
+        lines.append("live_on")
     return _function("invocations", lines)
 
 

@@ -47,7 +47,6 @@ _OPTIONS: dict[str, Callable[[ContainerSpec], Iterator[str]]] = {  # every field
     "command": _nothing,
     "purpose": _nothing,
     "network": _network,
-    "mac": _nothing,  # by which its packets are told apart; nothing sees it
     "aliases": lambda spec: (f"--network-alias {quote(name)}" for name in spec.aliases),
     "hostname": lambda spec: iter([f"--hostname {quote(spec.hostname)}"] if spec.hostname else []),
     "hosts": lambda spec: (f"--add-host {quote(f'{name}:{at}')}" for name, at in spec.hosts.items()),

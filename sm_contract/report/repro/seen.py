@@ -9,6 +9,7 @@ from sm_contract.record import ALONE, BUSY, PARALLEL, TRAINING, Asked, Invocatio
 
 SEVERAL = "several at a time"
 DIFFERENT = "different ones at a time"
+ZOMBIES = "more than 10 ended children that the first process did not wait for"
 LATE = " late"  # behind an outcome; the one part of it that a busy machine may change
 
 
@@ -68,6 +69,8 @@ def _invocations(life: Life) -> Iterator[str]:
             told = True
         elif one.name != BUSY:
             yield f"POST /invocations, {what(one.name, one.request, one.body_of)}: {outcome(one, life)}"
+    if life.kill is not None and life.kill.left_zombies:
+        yield ZOMBIES
     if busy := [outcome(one, life) for one in life.invocations if one.name == BUSY]:
         yield f"POST /invocations, {SEVERAL}: {_kinds(busy)}"
 
