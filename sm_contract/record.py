@@ -178,6 +178,7 @@ BUSY = "busy"  # the name of invocations that are sent several at a time
 NO_ACCEPT, ANY_ACCEPT = "no Accept", "any Accept"
 ALONE, PARALLEL = "by itself", "beside others"  # different requests, one by one and at the same time
 BIG = "as big as allowed"
+HUGE = "as big as newer pages allow"
 EARLY = "too early"  # a plain one that was not answered yet, and was later
 AFTER_KILL = "after the kill"  # of the biggest child
 MALFORMED, AGAIN = "malformed", "good again"  # and a good one after each, until it is answered

@@ -7,7 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sm_contract.record import ImageFacts
+from sm_contract.measured import biggest, spreads
+from sm_contract.record import ImageFacts, Record
 from sm_contract.report.cloud import cloud_words
 from sm_contract.result import Coverage, ImageResult, RoleResult, platform
 from sm_contract.verdict import Judgement
@@ -60,12 +61,26 @@ def _image(result: ImageResult) -> Json:
             {"wait": s.wait, "seconds": s.used, "contract_seconds": s.contract, "lives": list(s.lives)}
             for s in result.shortened
         ],
+        "measured": {
+            "seconds": [
+                {"what": s.what, "count": s.count, "median": s.median, "p95": s.p95, "longest": s.longest}
+                for s in spreads(record)
+            ],
+            "biggest_body": _biggest(record),
+        },
         "durations": {
             "run": _number(result.seconds),
             "lives": {name: _number(life.seconds) for name, life in record.lives.items()},
         },
         "container_starts": result.container_starts,
     }
+
+
+def _biggest(record: Record) -> Json | None:
+    one = biggest(record)
+    if one is None:
+        return None
+    return {"what": one.body_of, "status": one.status, "error": one.error, "seconds": _number(one.seconds)}
 
 
 def _facts(image: ImageFacts) -> Json:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from sm_contract.measured import biggest, spreads
+from sm_contract.record import Record
 from sm_contract.report.screen import bad_life, course, entitled, failure, warning
-from sm_contract.report.text import Line, Page, duration, plural
+from sm_contract.report.text import Line, Page, duration, milliseconds, plural
 from sm_contract.result import DECLARE_ROLES, Conclusion, ImageResult, RoleResult
 from sm_contract.verdict import Judgement, Verdict
 
@@ -228,9 +230,23 @@ def _remarks(result: ImageResult, page: Page) -> list[Line]:
         lines += page.row("not started", result.record.unstartable, style="yellow")
     if result.record.emulated:
         lines += page.row("emulated", "the image ran under emulation: no time in this run fails", style="yellow")
+    lines += _measured(result.record, page)
     told = [plural(result.container_starts, "container start"), duration(result.seconds)]
     told += [f"{len(result.filtered)} filtered out"] if result.filtered and not result.incomplete else []
     lines += page.items("run", told, between=" · ")
     if result.not_built:
         lines += page.row("not built", f"{plural(len(result.not_built), 'requirement')} that apply to this image")
     return lines
+
+
+def _measured(record: Record, page: Page) -> list[Line]:
+    """How long a healthy server took to answer, and what became of the biggest body."""
+    told = [
+        f"{one.what:<20}{milliseconds(one.median):>8}{milliseconds(one.p95):>9}{milliseconds(one.longest):>9}"
+        for one in spreads(record)
+    ]
+    if told:
+        told.insert(0, f"{'answers within':<20}{'half':>8}{'95 %':>9}{'all':>9}")
+    if one := biggest(record):
+        told.append(f"{one.body_of}: {one.error or one.status}, for information (6 MB are judged)")
+    return page.beside("measured", told) if told else []

@@ -121,6 +121,13 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest:02d} s"
 
 
+def milliseconds(seconds: float) -> str:
+    """``< 1 ms``, ``12 ms``, ``3.5 s``."""
+    if seconds >= 1:
+        return f"{seconds:.1f} s"
+    return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 else "< 1 ms"
+
+
 def plural(count: int, thing: str) -> str:
     """``1 start``, ``2 starts``."""
     return f"{count} {thing}" if count == 1 else f"{count} {thing}s"

@@ -10,6 +10,7 @@ from sm_contract.candidate import Request
 from sm_contract.scenarios.drawing import drawn
 
 BIG = 6_291_456 - 1024  # bytes: what InvokeEndpoint has long let through, less one kilobyte
+HUGE = 25 * 1024 * 1024 - 1024  # bytes: what newer pages say
 PARTS = 4
 DRAWN = 6  # for each content type
 _SIZE = 600  # bytes that a drawn body has at most
@@ -53,10 +54,10 @@ def malformed(request: Request) -> Iterator[Body]:
         yield Body(f"the body with random changes, number {number}", data)
 
 
-def padded(request: Request) -> Body:
+def padded(request: Request, size: int) -> Body:
     """The request with what its format ignores behind it, as big as the API allows."""
     filler = b"\n" if request.content_type.startswith("text/") or kind(request.content_type).endswith("json") else b"\0"
-    return Body("a body of 6 MB", request.body + filler * max(0, BIG - len(request.body)))
+    return Body(f"a body of {round(size / 1024 / 1024)} MB", request.body + filler * max(0, size - len(request.body)))
 
 
 def parts(request: Request) -> list[Body]:

@@ -18,6 +18,7 @@ from sm_contract.record import (
     ALONE,
     ANY_ACCEPT,
     BIG,
+    HUGE,
     MALFORMED,
     NO_ACCEPT,
     PARALLEL,
@@ -25,6 +26,7 @@ from sm_contract.record import (
     Invocation,
     Kill,
 )
+from sm_contract.scenarios import bodies
 from sm_contract.scenarios.bodies import Body, kind, malformed, padded, parts
 from sm_contract.scenarios.life import Watch
 
@@ -77,8 +79,11 @@ class Probing:
         for number in self._of_a_kind_each(answered)[:KINDS]:
             if not self._malformed(number, answered[0], until):
                 return
-        if not self._gone() and self._kill():
-            self._well_again(answered[0], AFTER_KILL)
+        if not self._gone() and self._kill() and not self._well_again(answered[0], AFTER_KILL):
+            return
+        if not self._gone():  # the last, since a server may end of it and break nothing
+            number = self._padded_best(answered)
+            self.send(HUGE, number, body=padded(self.requests[number], bodies.HUGE))
 
     def _accept(self, answered: Sequence[int]) -> None:
         """Without Accept, and with one that takes anything."""
@@ -123,9 +128,12 @@ class Probing:
 
     def _big(self, answered: Sequence[int]) -> bool:
         """One body as big as the API allows, of a format that shrugs the padding off if there is one."""
-        number = min(answered, key=lambda n: not kind(self.requests[n].content_type).endswith("json"))
-        self.send(BIG, number, body=padded(self.requests[number]))
+        number = self._padded_best(answered)
+        self.send(BIG, number, body=padded(self.requests[number], bodies.BIG))
         return self._well_again(number)
+
+    def _padded_best(self, answered: Sequence[int]) -> int:
+        return min(answered, key=lambda n: not kind(self.requests[n].content_type).endswith("json"))
 
     def _malformed(self, number: int, good: int, until: float) -> bool:
         """Broken bodies in the place of a request, the server looked at after each; False: it is time to end."""

@@ -18,7 +18,7 @@ from sm_contract.platform import formats, invoke
 from sm_contract.platform.http import Answer, Connect, exchange, first_bytes
 from sm_contract.platform.limits import Limits
 from sm_contract.recipe import Sent
-from sm_contract.record import BUSY, EARLY, Invocation, Life, Listener, Ping, Stop
+from sm_contract.record import BUSY, EARLY, HUGE, Invocation, Life, Listener, Ping, Stop
 from sm_contract.scenarios.additional import additional
 from sm_contract.scenarios.bodies import Body
 from sm_contract.scenarios.life import Stage, Watch, watched
@@ -340,7 +340,7 @@ class _Host:
             broken=body is not None and body.broken,
         )
         self.invocations.append(invocation)
-        if name != BUSY:
+        if name not in (BUSY, HUGE):
             self.watch.sent.append(
                 Sent(name=name, request=number, headers=headers, body=data, body_of="" if body is None else body.what)
             )

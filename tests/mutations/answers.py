@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from good_record import answer
 
-from mutations import Change, Mutation, candidate, life, saying, servers, then
-from sm_contract.record import AGAIN, ALONE, ANY_ACCEPT, BIG, MALFORMED, NO_ACCEPT, PARALLEL, Invocation, Life, Record
+from mutations import Change, Mutation, candidate, fields, life, saying, servers, then
+from sm_contract.record import (
+    AGAIN,
+    ALONE,
+    ANY_ACCEPT,
+    BIG,
+    HUGE,
+    MALFORMED,
+    NO_ACCEPT,
+    PARALLEL,
+    Invocation,
+    Life,
+    Record,
+)
 
 PROBED = "serve.probed"
 
@@ -84,6 +97,16 @@ def _swapped(record: Record) -> Record:
         lambda i: i.name == PARALLEL and i.request == 0, body_sha256=other.body_sha256, body_head=other.body_head
     )
     return replace(record, lives={**record.lives, PROBED: mixed(one)})
+
+
+def _huge(**changed: Any) -> Callable[[Life], Life]:
+    """A body of 25 MB at the end of it all."""
+
+    def sent(one: Life) -> Life:
+        last = replace(one.invocations[-1], name=HUGE, at=one.seconds - 0.5, body_of="a body of 25 MB", **changed)
+        return replace(one, invocations=(*one.invocations, last))
+
+    return sent
 
 
 BREAKS = {
@@ -192,6 +215,14 @@ KEEPS = {
     ],
     "SM-INFER-INVOKE-12": [
         Mutation("400 for so many rows", _probed(_named(BIG), status=400)),
+        Mutation("25 MB refused", life(PROBED, _huge(status=413))),
+        Mutation(
+            "ends of 25 MB",
+            then(
+                life(PROBED, _huge(status=None, error="closed")),
+                life(PROBED, fields(ended="itself", exit_code=137, stop=None)),
+            ),
+        ),
         Mutation("no end within the minute", _probed(_named(BIG), status=None, error="timed out", seconds=60.0)),
     ],
     "SM-INFER-INVOKE-13": [

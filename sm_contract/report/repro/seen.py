@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from sm_contract import changes
-from sm_contract.record import ALONE, BUSY, PARALLEL, TRAINING, Asked, Invocation, Kill, Life, Ping
+from sm_contract.record import ALONE, BUSY, HUGE, PARALLEL, TRAINING, Asked, Invocation, Kill, Life, Ping
 
 SEVERAL = "several at a time"
 DIFFERENT = "different ones at a time"
@@ -67,7 +67,7 @@ def _invocations(life: Life) -> Iterator[str]:
             if not told:
                 yield f"POST /invocations, {DIFFERENT}: {'mixed up' if _mixed_up(life) else 'each its own answer'}"
             told = True
-        elif one.name != BUSY:
+        elif one.name not in (BUSY, HUGE):
             yield f"POST /invocations, {what(one.name, one.request, one.body_of)}: {outcome(one, life)}"
     if life.kill is not None and life.kill.left_zombies:
         yield ZOMBIES
