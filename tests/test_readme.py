@@ -29,6 +29,8 @@ def test_the_declaration_is_valid(tmp_path: Path) -> None:
     (tmp_path / "sm-contract.toml").write_text(example, encoding="utf-8")
     (tmp_path / "data" / "training").mkdir(parents=True)
     (tmp_path / "data" / "training" / "a.csv").write_text("1\n")
+    (tmp_path / "draft").mkdir()
+    (tmp_path / "draft" / "weights").write_text("1\n")
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "weights").write_text("1\n")
     (tmp_path / "request.csv").write_text("1\n")
