@@ -278,6 +278,12 @@ class Stop:
     listeners: tuple[Listener, ...] | None = None  # those of port 8080 that outlived the wait; None: not to be seen
     survivors: tuple[Survivor, ...] | None = None  # of a training, itself first; None: not to be seen, or none
     ended_when_told: bool | None = None  # SIGTERM sent to those listeners themselves ended them; None: not tried
+    idle: float | None = None  # seconds of the wait in which no process ran, or wanted to, or waited for a disk
+
+    @property
+    def idled(self) -> bool:
+        """Nobody in the container did anything for most of the wait: no machine was too busy for that."""
+        return self.idle is not None and self.idle >= 0.9 * self.seconds
 
     @property
     def deaf(self) -> bool:

@@ -127,6 +127,19 @@ def test_broken_and_not_measured_again_is_no_verdict(id: str, runs: tuple[str, .
     assert found[id].reason.startswith("machine too busy: serve.bare was out of time beside 1 other container of ours")
 
 
+def test_who_did_nothing_while_it_was_to_end_was_not_slowed_down() -> None:
+    def idle(seconds: float) -> Change:
+        def change(one: Life) -> Life:
+            killed = _unheard(one)
+            assert killed.stop is not None
+            return replace(killed, stop=replace(killed.stop, idle=seconds))
+
+        return lives(BOTH[:1], change)
+
+    assert broken(verdicts(idle(29.5)(good_record()))) == {"SM-INFER-STOP-01"}
+    assert broken(verdicts(idle(20.0)(good_record()))) == set()
+
+
 def test_a_control_that_was_late_at_another_time_excuses_nothing() -> None:
     def again(record: Record) -> Record:
         return add(alone(_late_ping(record.lives["serve.bare"]), in_time(1.0, 3.0)))(record)

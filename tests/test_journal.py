@@ -21,7 +21,7 @@ LIFE = Life(
         ),
     ),
     listeners=(Listener(address="0.0.0.0", port=8080),),
-    stop=Stop(at=6, seconds=0.1, limit=30, killed=False),
+    stop=Stop(at=6, seconds=30.1, limit=30, killed=True, idle=29.5),
 )
 RECORD = Record(
     image=ImageFacts(reference="i:1", source="engine", id="sha256:1", os="linux", architecture="amd64"),

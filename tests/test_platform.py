@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
 import socket
 import sys
 import tarfile
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -183,6 +186,76 @@ def test_an_answer_to_a_body_that_nobody_reads_is_read_all_the_same(
     connect = serve(answering(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno"))
     answer = exchange(connect, "POST", "/invocations", headers={}, body=bytes(8 << 20), limit=5)
     assert (answer.status, answer.body_head, answer.error) == (413, "no", "")
+
+
+def test_a_body_is_sent_on_to_who_answers_while_it_reads(
+    serve: Callable[[Handler], Callable[[float], socket.socket]],
+) -> None:
+    body = bytes(8 << 20)
+
+    def handle(conn: socket.socket) -> None:
+        conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+        left = len(body)
+        while left > 0 and (data := conn.recv(65536)):
+            left -= len(data)
+        conn.sendall(b"ok")
+
+    answer = exchange(serve(handle), "POST", "/invocations", headers={}, body=body, limit=5)
+    assert (answer.status, answer.body_head, answer.error) == (200, "ok", "")
+
+
+def test_a_refusal_is_read_although_the_connection_is_reset_behind_it(
+    serve: Callable[[Handler], Callable[[float], socket.socket]],
+) -> None:
+    def handle(conn: socket.socket) -> None:
+        conn.recv(1024)
+        conn.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno")
+        time.sleep(0.2)  # closed with bytes unread it is reset, and a reset takes the answer with it
+
+    answer = exchange(serve(handle), "POST", "/invocations", headers={}, body=bytes(64 << 20), limit=5)
+    assert (answer.status, answer.body_head, answer.error) == (413, "no", "")
+
+
+def _raw_deflate(data: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(data) + packer.flush()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pack", "accepted", "read"),
+    [
+        ("gzip", gzip.compress, "gzip, deflate", True),
+        ("deflate", zlib.compress, "gzip, deflate", True),
+        ("deflate", _raw_deflate, "gzip, deflate", True),
+        ("gzip", gzip.compress, "identity", False),  # nobody asked for it: the client gets it as it is
+        ("br", gzip.compress, "gzip, deflate", False),
+    ],
+)
+def test_what_was_allowed_to_be_compressed_is_unpacked(
+    serve: Callable[[Handler], Callable[[float], socket.socket]],
+    encoding: str,
+    pack: Callable[[bytes], bytes],
+    accepted: str,
+    read: bool,
+) -> None:
+    plain = b"0.5," * 100_000
+    sent = pack(plain)
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(sent)}\r\n\r\n".encode()
+    connect = serve(answering(head + sent))
+    answer = exchange(connect, "GET", "/", headers={"Accept-Encoding": accepted}, limit=5, keep=len(plain))
+    assert (answer.status, answer.error, answer.extra_bytes) == (200, "", 0)
+    assert answer.body == (plain if read else sent)
+    assert answer.body_bytes == len(answer.body)
+    assert answer.body_sha256 == hashlib.sha256(answer.body).hexdigest()
+
+
+@pytest.mark.parametrize("sent", [gzip.compress(b"0.5," * 100)[:-12], b"0.5,0.5"], ids=["cut off", "not packed"])
+def test_what_cannot_be_unpacked_is_no_answer(
+    serve: Callable[[Handler], Callable[[float], socket.socket]], sent: bytes
+) -> None:
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(sent)}\r\n\r\n".encode()
+    answer = exchange(serve(answering(head + sent)), "GET", "/", headers={"Accept-Encoding": "gzip"}, limit=5)
+    assert (answer.status, answer.error) == (200, "broken off")
 
 
 def test_a_server_that_drips_bytes_does_not_stretch_the_limit(

@@ -14,7 +14,8 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ Connect = Callable[[float], socket.socket]
 HEAD = 400  # characters of a body that are kept
 _TCP_INFO = struct.Struct("=8x60xI28xI")  # of struct tcp_info: tcpi_rtt and tcpi_total_retrans
 BODY_LIMIT = 256 * 1024 * 1024
+_PIECE = 64 * 1024  # bytes that are read or sent at once
 _REST = 0.02  # seconds for bytes behind the end of an answer to come
 _HEADER = 256 * 1024  # bytes of the beginning of an answer that are kept to find the end of its header
 
@@ -37,7 +39,7 @@ class Answer:
     error: str = ""  # "refused", "reset", "closed", "timed out", "unreachable", "not HTTP", "broken off"
     headers: tuple[tuple[str, str], ...] = ()
     body_sha256: str = ""
-    body_bytes: int = 0
+    body_bytes: int = 0  # unpacked, where it came compressed as the request allowed
     body_head: str = ""
     body: bytes = b""  # its beginning, where that was asked for
     extra_bytes: int = 0  # that came behind the length which the header promised
@@ -83,7 +85,8 @@ def exchange(
         response = connection.getresponse()
         status = response.status
         digest, count, head, kept = hashlib.sha256(), 0, b"", bytearray()
-        while chunk := response.read(65536):
+        came = _Body(response, headers)
+        for chunk in came.unpacked():
             digest.update(chunk)
             count += len(chunk)
             head = head or chunk[: HEAD * 4]
@@ -103,7 +106,7 @@ def exchange(
             body_bytes=count,
             body_head=head.decode("utf-8", "replace")[:HEAD],
             body=bytes(kept),
-            extra_bytes=sock.behind(count) if counted else 0,
+            extra_bytes=sock.behind(came.bytes) if counted else 0,
         )
     except (OSError, http.client.HTTPException) as error:
         return Answer(
@@ -112,6 +115,41 @@ def exchange(
     finally:
         if sock is not None:
             sock.close()
+
+
+class _Body:
+    """The body of an answer, in pieces."""
+
+    def __init__(self, response: http.client.HTTPResponse, request: Mapping[str, str]) -> None:
+        self.bytes = 0  # as they came
+        self._response = response
+        self._packing = (response.getheader("Content-Encoding") or "").strip().lower()
+        allowed = ",".join(value for name, value in request.items() if name.lower() == "accept-encoding").lower()
+        self._packed = self._packing in ("gzip", "deflate") and self._packing in allowed
+
+    def unpacked(self) -> Iterator[bytes]:
+        """As the client reads it who sent the request. Raises HTTPException where it cannot be unpacked."""
+        if not self._packed:
+            yield from self._pieces()
+            return
+        unpacker = None
+        for piece in self._pieces():
+            if unpacker is None:  # "deflate" has a header by the standard, and none from several servers
+                bare = self._packing == "deflate" and piece[0] & 0x0F != zlib.DEFLATED
+                unpacker = zlib.decompressobj(-zlib.MAX_WBITS if bare else zlib.MAX_WBITS | 32)
+            try:
+                yield unpacker.decompress(piece, _PIECE)
+                while rest := unpacker.unconsumed_tail:
+                    yield unpacker.decompress(rest, _PIECE)
+            except zlib.error as error:
+                raise http.client.HTTPException(str(error)) from error
+        if unpacker is not None and not unpacker.eof:
+            raise http.client.IncompleteRead(b"")
+
+    def _pieces(self) -> Iterator[bytes]:
+        while piece := self._response.read(_PIECE):
+            self.bytes += len(piece)
+            yield piece
 
 
 def _handshake(sock: socket.socket, measured: float) -> float:
@@ -176,8 +214,22 @@ class _Deadline(socket.socket):
         return extra
 
     def sendall(self, *args: Any) -> None:
-        self._arm()
-        super().sendall(*args)
+        """Send it all, unless the server refuses before it has read all: then the answer is there to be read.
+
+        Sent on, the rest would meet a closed connection, whose reset takes the answer with it.
+        """
+        whole = memoryview(args[0])
+        for begin in range(0, len(whole), _PIECE):
+            if begin and self._refused():
+                return
+            self._arm()
+            super().sendall(whole[begin : begin + _PIECE])
+
+    def _refused(self) -> bool:
+        if not select.select([self], [], [], 0)[0]:
+            return False
+        status = self.recv(12, socket.MSG_PEEK)[9:10]
+        return status >= b"3"
 
 
 def _named(error: Exception, status: int | None) -> str:  # noqa: PLR0911  # a table of kinds

@@ -45,6 +45,7 @@ from sm_contract.scenarios.train import train
 
 FIRST_TRAININGS = ("train.full", "train.bare")
 FIRST_SERVERS = ("serve.full", "serve.bare")
+NO_END = 2.0  # seconds for a later life to end of a server that did not end when it was told
 GRACEFUL = "graceful-stop"
 UNCOMPRESSED = "uncompressed"
 
@@ -190,7 +191,10 @@ class Plan:
                     stage.contents.fill(volume, Content(members=lambda: [Member(path="model", data=b"\n")]))
                 else:
                     source.fill(volume)
-            return self._add(serve(on, self.given, setup, volume, patience=patience, begun=begun))
+            life = serve(
+                on, self.given, setup, volume, patience=patience, stop_patience=self._stop_patience(), begun=begun
+            )
+            return self._add(life)
 
         begun = self._servers_begun.release
         self._side_by_side([lambda: one(full, begun=begun), lambda: one(bare, used, begun=begun)])
@@ -227,7 +231,7 @@ class Plan:
 
         def empty() -> None:
             # a server that does without its model is as fast as with it; one that never comes up says enough
-            ready = max(self._life(name).ready_at or 0.0 for name in ("serve.full", "serve.bare"))
+            ready = max(self._life(name).ready_at or 0.0 for name in FIRST_SERVERS)
             one(serve_bare(self.given, "serve.empty"), self._volume(stage), patience=10 + 3 * ready)
 
         def handover() -> None:
@@ -275,15 +279,17 @@ class Plan:
             one(alone(setup))
 
     def _served_by_another(self, one: Callable[..., Life]) -> None:
-        self._sure(one, other_user(serve_bare(self.given, "serve.other_user")), self._life("serve.bare"))
+        hard = partial(one, patience=self._long_enough())
+        self._sure(hard, other_user(serve_bare(self.given, "serve.other_user")), self._life("serve.bare"))
 
     def _strict_servings(self, one: Callable[..., Life]) -> None:
         """All hardships at once; if that goes wrong, each by itself."""
         bare = serve_bare(self.given, "serve.strict")
         first = self._life("serve.bare")
-        if not self._sure(one, strict(bare), first).fine([first]):
+        hard = partial(one, patience=self._long_enough())
+        if not self._sure(hard, strict(bare), first).fine([first]):
             for hardship in STRICT:
-                self._sure(one, vary(bare, hardship, self.given), first)
+                self._sure(hard, vary(bare, hardship, self.given), first)
 
     def _served_where_trained(self, stage: Stage, one: Callable[..., Life], bare: Setup) -> Life | None:
         """Serve from the very container that trained: what works only there was left outside the model."""
@@ -302,6 +308,15 @@ class Plan:
             return None
         varied = replace(vary(bare, changes.TRAINED_CONTAINER, self.given), thorough=False)
         return one(varied, None, replace(stage, image=images[0], written=lambda _: None))  # nobody has that image
+
+    def _stop_patience(self) -> float:
+        """How a server ends is seen in the first lives; the others need not wait for one that did not."""
+        stops = [self.lives[name].stop for name in FIRST_SERVERS if name in self.lives]
+        return NO_END if len(stops) == 2 and all(stop is not None and stop.killed for stop in stops) else math.inf
+
+    def _long_enough(self) -> float:
+        """Seconds to become healthy under a hardship, for a server that has shown how long it needs."""
+        return 5 + 2 * max(self._life(name).ready_at or 0.0 for name in FIRST_SERVERS)
 
     # --- common
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from sm_contract.candidate import Request
+from sm_contract.engine.protocol import Process
 from sm_contract.platform import invoke
 from sm_contract.platform.http import HOST, Connect, exchange
 from sm_contract.recipe import Sent
@@ -147,11 +148,12 @@ class Probing:
 
     def _well_again(self, number: int, name: str = AGAIN) -> bool:
         """Whether it is healthy and answers a good request, at once or after a while."""
-        until = time.monotonic() + GRACE
+        until, tries = time.monotonic() + GRACE, 0
         while not self._gone():
             if self.healthy() and self.send(name, number).ok:
                 return True
-            if time.monotonic() > until:
+            tries += 1
+            if tries > 1 and time.monotonic() > until:  # one answer may take longer than all the patience
                 return False
             time.sleep(PACE)
         return False
@@ -190,7 +192,7 @@ class Probing:
         )
 
     def _kill(self) -> bool:
-        """Kill the biggest child, if there is one to be seen."""
+        """Kill a child that does the work, if there is one to be seen."""
         inside, container = self.watch.stage.engine.inside, self.watch.container
         if inside is None:
             return False
@@ -199,7 +201,7 @@ class Probing:
         self.kill = Kill(at=self.watch.now(), victim="", depth=0, zombies=zombies)
         if not children:
             return False
-        victim = max(children, key=lambda process: process.rss)
+        victim = self._worker(children)
         try:
             inside.kill(container, victim.pid)
         except ProcessLookupError:
@@ -208,6 +210,15 @@ class Probing:
         self.watch.event(f"SIGKILL to {victim.command[:60]}")
         container.exited.wait(AFTER)
         return True
+
+    def _worker(self, children: Sequence[Process]) -> Process:
+        """The biggest child; one behind a front end that is big itself, where a fair-sized one is."""
+        inside = self.watch.stage.engine.inside
+        assert inside is not None
+        front = {pid for one in inside.listeners(self.watch.container) if one.port == 8080 for pid in one.pids}
+        biggest = max(children, key=lambda process: process.rss)
+        behind = [one for one in children if one.pid not in front and one.rss > biggest.rss / 10]
+        return max(behind, key=lambda process: process.rss, default=biggest)
 
     def _gone(self) -> bool:
         return self.watch.container.exited.is_set()

@@ -37,6 +37,7 @@ BUSY_SECONDS = 2.0  # of parallel invocations
 BUSY_EACH = 50  # invocations per sender at most
 TOLD = 5.0  # seconds for a listener to end that gets SIGTERM itself
 SOON, LATER = 3.0, 25.0  # seconds in which the first invocation is tried again: after an error, after 502, 503, 504
+STILL_PACE = 0.5  # seconds between two looks at whether a server that was told to end does anything
 LOOK = 3.0  # seconds between two looks at where a server listens that does not take connections
 
 
@@ -47,12 +48,13 @@ def serve(
     model: Volume,
     *,
     patience: float = math.inf,
+    stop_patience: float = math.inf,
     begun: Callable[[], None] = lambda: None,
 ) -> Life:
     """Run one life of the server with this model volume and return its record.
 
-    ``patience`` ends the wait for health before the contract's window does, where nothing rests on the rest of it.
-    ``begun`` is called once the container is there.
+    ``patience`` ends the wait for health before the contract's window does, where nothing rests on the rest of it,
+    ``stop_patience`` the one between SIGTERM and SIGKILL. ``begun`` is called once the container is there.
     """
     mounts = [Mount(volume=model, target="/opt/ml/model", read_only=setup.read_only)]
     with (
@@ -60,7 +62,7 @@ def serve(
         watched(stage, setup, [*mounts, *others], dict(setup.environment)) as watch,
     ):
         begun()
-        host = _Host(watch, given, patience)
+        host = _Host(watch, given, patience, stop_patience)
         if watch.start():
             host.live()
         return watch.keep(host.record())
@@ -73,6 +75,7 @@ class _Host:
     watch: Watch
     given: Given
     patience: float
+    stop_patience: float
     pings: list[Ping] = field(default_factory=list)
     invocations: list[Invocation] = field(default_factory=list)
     ready_at: float | None = None
@@ -378,14 +381,16 @@ class _Host:
         at = watch.now()
         watch.event("SIGTERM")
         container.signal("SIGTERM")
-        begin = time.monotonic()
-        for _ in watch.wait(begin + self._limits.stop, "the server to end after SIGTERM", pace=1.0):
-            pass
+        limit = min(self._limits.stop, self.stop_patience)
+        inside = watch.stage.engine.inside
+        begin, still = time.monotonic(), list[bool]()
+        for _ in watch.wait(begin + limit, "the server to end after SIGTERM", pace=STILL_PACE):
+            if inside is not None:
+                still.append(not any(process.at_work for process in inside.processes(container)))
         killed = not container.exited.is_set()
         seconds = time.monotonic() - begin
         outlived = ended_when_told = None
         if killed:
-            inside = watch.stage.engine.inside
             if inside is not None:
                 outlived = _on_8080(inside, container)
                 if outlived and not any(one.pid_one for one in outlived):
@@ -397,8 +402,9 @@ class _Host:
         self.stop = Stop(
             at=at,
             seconds=round(seconds, 4),
-            limit=self._limits.stop,
+            limit=limit,
             killed=killed,
+            idle=round(seconds * sum(still) / len(still), 1) if killed and still else None,
             listeners=outlived,
             ended_when_told=ended_when_told,
         )
