@@ -73,5 +73,5 @@ def _late_while_healthy(life: Life, since: float) -> bool:
         or any(ping.seconds > limits["ping"] for ping in pings)
         or any(seconds > limits["connect"] for seconds in connected)
         or any(one.seconds > limits["invoke"] or one.error == "timed out" for one in life.invocations)
-        or (stop is not None and stop.killed and not stop.idled and stop.limit >= limits["stop"])
+        or (stop is not None and stop.killed and not stop.beyond_doubt and stop.limit >= limits["stop"])
     )

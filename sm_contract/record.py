@@ -279,11 +279,14 @@ class Stop:
     survivors: tuple[Survivor, ...] | None = None  # of a training, itself first; None: not to be seen, or none
     ended_when_told: bool | None = None  # SIGTERM sent to those listeners themselves ended them; None: not tried
     idle: float | None = None  # seconds of the wait in which no process ran, or wanted to, or waited for a disk
+    dropped: bool = (
+        False  # the first process of a server never had a handler: the kernel drops the signal, whoever waits
+    )
 
     @property
-    def idled(self) -> bool:
-        """Nobody in the container did anything for most of the wait: no machine was too busy for that."""
-        return self.idle is not None and self.idle >= 0.9 * self.seconds
+    def beyond_doubt(self) -> bool:
+        """No machine was too busy: nobody was told, or nobody did anything for most of the wait."""
+        return self.dropped or (self.idle is not None and self.idle >= 0.9 * self.seconds)
 
     @property
     def deaf(self) -> bool:

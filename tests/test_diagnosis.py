@@ -187,6 +187,7 @@ def test_the_images_own_command_and_files_are_tried_where_there_are_any() -> Non
         (replace(UP, stop=replace(STOP, killed=False)), False),
         (replace(UP, stop=replace(STOP, idle=29.5)), False),  # it did nothing: the machine was not too busy for that
         (replace(UP, stop=replace(STOP, idle=20.0)), True),
+        (replace(UP, stop=replace(STOP, seconds=3.1, dropped=True)), False),
         (replace(UP, stop=replace(STOP, seconds=2.0, limit=2.0)), False),  # of a later life, which nobody asks about
         (replace(UP, stop=replace(STOP, listeners=())), True),
         (replace(UP, stop=replace(STOP, listeners=(replace(LISTENER, ignores_sigterm=True),))), True),

@@ -31,7 +31,7 @@ def confirmed(
     first, alone = view.measured(run_of(life))
     before = broke(first)
     if alone is None:
-        if any(not (isinstance(sample, Stop) and sample.idled) for sample in before):
+        if any(not (isinstance(sample, Stop) and sample.beyond_doubt) for sample in before):
             raise too_busy(first)
         return first, before
     again = broke(alone)

@@ -70,7 +70,7 @@ def stop(watch: Watch) -> Stop | None:
     on_pipes = watch.setup.data == "pipes"
     for _ in watch.wait(begin + (min(limit, HELD) if on_pipes else limit), "the training to end after SIGTERM"):
         waited = time.monotonic() - begin
-        if on_pipes and waited > DEAF and _deaf(_processes(watch)):
+        if on_pipes and waited > DEAF and is_deaf(_processes(watch)):
             break
     seconds = time.monotonic() - begin
     killed = not container.exited.is_set()
@@ -112,7 +112,7 @@ def _processes(watch: Watch) -> tuple[Process, ...]:
     return inside.processes(watch.container) if inside is not None else ()
 
 
-def _deaf(processes: Iterable[Process]) -> bool:
+def is_deaf(processes: Iterable[Process]) -> bool:
     """Whether the first process has no handler: the kernel drops the signal then."""
     return any(one.depth == 0 and not one.catches_sigterm for one in processes)
 

@@ -22,6 +22,7 @@ from sm_contract.record import BUSY, EARLY, HUGE, Invocation, Life, Listener, Pi
 from sm_contract.scenarios.additional import additional
 from sm_contract.scenarios.bodies import Body
 from sm_contract.scenarios.life import Stage, Watch, watched
+from sm_contract.scenarios.midrun import DEAF, is_deaf
 from sm_contract.scenarios.pinging import HEALTHY_PACE, rounded, send_ping
 from sm_contract.scenarios.probing import Probing
 from sm_contract.scenarios.setup import Setup
@@ -378,15 +379,19 @@ class _Host:
         if container.exited.is_set():
             watch.note_exit()
             return
-        at = watch.now()
-        watch.event("SIGTERM")
-        container.signal("SIGTERM")
         limit = min(self._limits.stop, self.stop_patience)
         inside = watch.stage.engine.inside
-        begin, still = time.monotonic(), list[bool]()
+        deaf, still = inside is not None and is_deaf(inside.processes(container)), list[bool]()
+        at, begin = watch.now(), time.monotonic()
+        watch.event("SIGTERM")
+        container.signal("SIGTERM")
         for _ in watch.wait(begin + limit, "the server to end after SIGTERM", pace=STILL_PACE):
             if inside is not None:
-                still.append(not any(process.at_work for process in inside.processes(container)))
+                processes = inside.processes(container)
+                still.append(not any(process.at_work for process in processes))
+                deaf = deaf and is_deaf(processes)
+            if deaf and time.monotonic() - begin > DEAF:
+                break
         killed = not container.exited.is_set()
         seconds = time.monotonic() - begin
         outlived = ended_when_told = None
@@ -405,6 +410,7 @@ class _Host:
             limit=limit,
             killed=killed,
             idle=round(seconds * sum(still) / len(still), 1) if killed and still else None,
+            dropped=killed and deaf,
             listeners=outlived,
             ended_when_told=ended_when_told,
         )

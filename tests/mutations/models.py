@@ -55,12 +55,13 @@ def _failing_when_invoked(one: Life) -> Life:
     return replace(one, invocations=(bad, replace(bad, name="usual client headers")))
 
 
-def _killed(*listeners: Listener) -> Change:
-    return servers(
-        lambda one: replace(
-            one, ended="killed", exit_code=137, stop=replace(one.stop, killed=True, seconds=30.0, listeners=listeners)
-        )
-    )
+def _killed(*listeners: Listener, seconds: float = 30.0, dropped: bool = False) -> Change:
+    def change(one: Life) -> Life:
+        assert one.stop is not None
+        stop = replace(one.stop, killed=True, seconds=seconds, listeners=listeners, dropped=dropped)
+        return replace(one, ended="killed", exit_code=137, stop=stop)
+
+    return servers(change)
 
 
 def _told() -> Change:
@@ -147,6 +148,7 @@ BREAKS = {
     "SM-INFER-STOP-01": [
         Mutation("a wrapper without exec", _killed(FAR)),
         Mutation("a handler that was never called", _told()),
+        Mutation("a wrapper without a handler", _killed(FAR, seconds=3.1, dropped=True)),
         Mutation("with a worker that knows the signal", _killed(FAR, replace(FAR, catches_sigterm=True))),
     ],
 }
@@ -167,7 +169,7 @@ BREAKS |= {
     ],
     "SM-INFER-STOP-02": [
         Mutation("ignores it", _killed(replace(FAR, ignores_sigterm=True))),
-        Mutation("a first process without handler", _killed(replace(FAR, pid_one=True))),
+        Mutation("a first process without handler", _killed(replace(FAR, pid_one=True), seconds=3.1, dropped=True)),
         Mutation("the listener is gone, a wrapper stays", _killed()),
         Mutation("drains for a minute, and a second signal ends it", then(_told(), servers(_draining))),
         Mutation("a handler for the first signal only", then(_killed(FAR), servers(fields(listeners=(HANDLING,))))),
