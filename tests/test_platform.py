@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import socket
 import sys
 import tarfile
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sm_contract.platform import config, invoke
+from sm_contract.platform.formats import reads_as
 from sm_contract.platform.http import Answer, exchange, first_bytes
 from sm_contract.platform.tree import Member, directory, folder, members, tar_stream
 from sm_contract.resources import resource
@@ -183,6 +186,35 @@ def test_an_answer_to_a_body_that_nobody_reads_is_read_all_the_same(
     connect = serve(answering(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno"))
     answer = exchange(connect, "POST", "/invocations", headers={}, body=bytes(8 << 20), limit=5)
     assert (answer.status, answer.body_head, answer.error) == (413, "no", "")
+
+
+@pytest.mark.parametrize("much", [1, 3_000_000])
+@pytest.mark.parametrize(("encoding", "wbits"), [("gzip", 31), ("GZIP", 31), ("deflate", 15)])
+def test_a_packed_body_is_known_by_what_it_holds(
+    serve: Callable[[Handler], Callable[[float], socket.socket]], encoding: str, wbits: int, much: int
+) -> None:
+    body = b'{"predictions": [1.5]}' + b" " * much
+    packer = zlib.compressobj(wbits=wbits)
+    packed = packer.compress(body) + packer.flush()
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(packed)}\r\n\r\n"
+    answer = exchange(serve(answering(head.encode() + packed)), "GET", "/", headers={}, limit=5, keep=9_000_000)
+    assert answer.body_sha256 == hashlib.sha256(body).hexdigest()
+    assert (answer.body, answer.body_cut, answer.body_bytes, answer.extra_bytes) == (body, False, len(packed), 0)
+    assert answer.body_head.startswith('{"predictions": [1.5]}')
+
+
+def test_a_body_that_is_not_packed_as_it_says_is_taken_as_it_is(
+    serve: Callable[[Handler], Callable[[float], socket.socket]],
+) -> None:
+    data = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nok"
+    answer = exchange(serve(answering(data)), "GET", "/", headers={}, limit=5, keep=1)
+    assert (answer.status, answer.error, answer.body_head) == (200, "", "ok")
+    assert (answer.body, answer.body_cut) == (b"o", True)
+
+
+def test_markup_is_known_in_any_encoding() -> None:
+    assert reads_as("<?xml version='1.0' encoding='iso-8859-1'?><a>é</a>".encode("latin-1")) == ("markup",)
+    assert reads_as('{"a": "é"}'.encode("latin-1")) == ()
 
 
 def test_a_server_that_drips_bytes_does_not_stretch_the_limit(

@@ -14,7 +14,8 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,11 +26,16 @@ _TCP_INFO = struct.Struct("=8x60xI28xI")  # of struct tcp_info: tcpi_rtt and tcp
 BODY_LIMIT = 256 * 1024 * 1024
 _REST = 0.02  # seconds for bytes behind the end of an answer to come
 _HEADER = 256 * 1024  # bytes of the beginning of an answer that are kept to find the end of its header
+_CODED = ("gzip", "x-gzip", "deflate")  # of Content-Encoding, which a request with Accept-Encoding asks for
+_AT_ONCE = 1024 * 1024  # bytes of a packed body that are unpacked at once
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What came back. ``error`` is empty where a whole answer did; ``status`` may stand beside an error."""
+    """What came back. ``error`` is empty where a whole answer did; ``status`` may stand beside an error.
+
+    Of a body that came packed (Content-Encoding) the length is that of what came, all else is of what it holds.
+    """
 
     seconds: float
     connect_seconds: float | None = None
@@ -40,6 +46,7 @@ class Answer:
     body_bytes: int = 0
     body_head: str = ""
     body: bytes = b""  # its beginning, where that was asked for
+    body_cut: bool = False  # there is more of it
     extra_bytes: int = 0  # that came behind the length which the header promised
 
 
@@ -82,14 +89,19 @@ def exchange(
             connection.endheaders(body or None)
         response = connection.getresponse()
         status = response.status
-        digest, count, head, kept = hashlib.sha256(), 0, b"", bytearray()
-        while chunk := response.read(65536):
-            digest.update(chunk)
+        digest, count, held, head, kept = hashlib.sha256(), 0, 0, b"", bytearray()
+        content = _Content(response.getheader("Content-Encoding", ""))
+        chunk = b"-"
+        while chunk:
+            chunk = response.read(65536)
             count += len(chunk)
-            head = head or chunk[: HEAD * 4]
-            kept += chunk[: max(0, keep - len(kept))]
-            if count > BODY_LIMIT:
-                raise http.client.IncompleteRead(b"")
+            for part in content.of(chunk):
+                digest.update(part)
+                held += len(part)
+                head = head or part[: HEAD * 4]
+                kept += part[: max(0, keep - len(kept))]
+                if max(count, held) > BODY_LIMIT:
+                    raise http.client.IncompleteRead(b"")
         if response.length:  # what Content-Length promised and never came
             raise http.client.IncompleteRead(b"", response.length)
         seconds = time.monotonic() - begin
@@ -103,6 +115,7 @@ def exchange(
             body_bytes=count,
             body_head=head.decode("utf-8", "replace")[:HEAD],
             body=bytes(kept),
+            body_cut=len(kept) < held,
             extra_bytes=sock.behind(count) if counted else 0,
         )
     except (OSError, http.client.HTTPException) as error:
@@ -112,6 +125,27 @@ def exchange(
     finally:
         if sock is not None:
             sock.close()
+
+
+class _Content:
+    """What a body holds, its Content-Encoding taken off; a body that is not packed as it says is taken as it is."""
+
+    def __init__(self, encoding: str) -> None:
+        packed = encoding.strip().lower() in _CODED
+        self._unpack = zlib.decompressobj(zlib.MAX_WBITS | 32) if packed else None  # gzip or zlib, by its beginning
+
+    def of(self, chunk: bytes) -> Iterator[bytes]:
+        """What the next part of the body holds, in parts of bounded size; of an empty part, what is left."""
+        if self._unpack is not None and not chunk:
+            yield self._unpack.flush()
+        while self._unpack is not None and chunk:
+            try:
+                yield self._unpack.decompress(chunk, _AT_ONCE)
+            except zlib.error:
+                self._unpack = None
+            else:
+                chunk = self._unpack.unconsumed_tail
+        yield chunk
 
 
 def _handshake(sock: socket.socket, measured: float) -> float:
