@@ -164,7 +164,7 @@ KEEPS = {
         Mutation("a script for a shell", image(entrypoint=("/bin/bash", "-e", "/opt/program/start.sh"))),
         Mutation("a line for Python", image(entrypoint=("python3", "-c", "import app"))),
         Mutation("-c for the script", image(entrypoint=("/bin/sh", "/opt/program/start.sh", "-c"))),
-        Mutation("none", image(entrypoint=())),
+        Mutation("none, and a CMD of the base image's", image(entrypoint=(), cmd=("/bin/bash",))),
     ],
     "SM-IMAGE-ENTRYPOINT-02": [
         Mutation("another init program", image(entrypoint=("/usr/bin/dumb-init", "--", "/opt/program/start"))),
