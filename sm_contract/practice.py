@@ -94,6 +94,9 @@ _IMAGE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "SM-OFFLINE-INVOKE-01": {
         "Answers may differ each time, with and without a network.": ("answers that differ each time",),
     },
+    "SM-OFFLINE-ANSWER-01": {
+        "Answers may have a time in them that is the same twice by chance.": ("a time that is the same twice",),
+    },
 }
 
 _TRAINING: Mapping[str, Mapping[str, tuple[str, ...]]] = {
@@ -270,7 +273,10 @@ _SERVING: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "The first answer may take most of the minute, while the model is loaded.": ("a slow first one",),
     },
     "SM-INFER-INVOKE-03": {
-        "Answers may differ each time, by an id or a time in them.": ("another body each time",),
+        "Answers may differ each time, by an id or a time in them.": (
+            "another body each time",
+            "a time that is the same twice",
+        ),
         "With Accept-Encoding among the headers the answer may be packed.": ("packed where that was asked for",),
     },
     "SM-INFER-INVOKE-05": {

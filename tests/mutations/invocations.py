@@ -7,7 +7,7 @@ from dataclasses import replace
 from good_record import REQUESTS, answer
 
 from mutations import Change, Mutation, candidate, drop, fields, life, saying, servers, then
-from sm_contract.record import Invocation, Life, Record
+from sm_contract.record import BUSY, Invocation, Life, Record
 
 ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 FRAMEWORK = (
@@ -99,6 +99,18 @@ def _only_the_first_type(record: Record) -> Record:
     return replace(record, lives={**lives, "serve.probed": record.lives["serve.probed"]})
 
 
+def _timed_while_busy() -> Change:
+    """Answers that say how long they took: others, when several are open."""
+    return servers(
+        lambda one: replace(
+            one,
+            invocations=tuple(
+                replace(i, body_sha256=f"{n:064d}") if i.name == BUSY else i for n, i in enumerate(one.invocations)
+            ),
+        )
+    )
+
+
 OTHER = _other_body(answer("extra headers", 0, 0.0))
 
 BREAKS = {
@@ -171,6 +183,7 @@ KEEPS = {
                 )
             ),
         ),
+        Mutation("a time that is the same twice", then(_those("extra headers", **OTHER), _timed_while_busy())),
         Mutation("further headers in the answer", _header("1", "X-Request-Count")),
         Mutation(
             "packed where that was asked for",
