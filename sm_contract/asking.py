@@ -11,8 +11,11 @@ from fnmatch import fnmatchcase
 import sm_contract.contract
 from sm_contract.catalogue import CURRENT, PROFILES, Entry, catalogue
 from sm_contract.options import OptionError, Options
+from sm_contract.practice import LEFT_OPEN
 from sm_contract.requirements import Requirement, registry
 from sm_contract.schema import near_ids
+
+_LABEL, _WIDTH = 11, 80  # columns
 
 
 def built() -> dict[str, Requirement]:
@@ -73,17 +76,22 @@ def explanation(id: str, profile: str | None) -> str:
     if entry is None:
         raise OptionError(f"--sm-explain: {id} is not in contract {CURRENT}{near_ids(wanted, [*entries, *aliases])}")
     requirement = built().get(entry.id)
-    lines = [f"{entry.id}  {entry.level_in(profile)}  {_plain(entry.title)}", ""]
+    lines = [*_wrapped("", f"{entry.id}  {entry.level_in(profile)}  {_plain(entry.title)}"), ""]
     for label, text in _parts(entry, requirement):
-        lines += textwrap.wrap(
-            text,
-            88,
-            initial_indent=f"{label:<11}",
-            subsequent_indent=" " * 11,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+        lines += _wrapped(f"{label:<{_LABEL}}", text)
     return "\n".join(lines)
+
+
+def _wrapped(label: str, text: str) -> list[str]:
+    """A text behind its label, in lines of a terminal of usual width; ids and addresses stay whole."""
+    return textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent=label,
+        subsequent_indent=" " * max(len(label), _LABEL),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _parts(entry: Entry, requirement: Requirement | None) -> Iterator[tuple[str, str]]:
@@ -101,6 +109,8 @@ def _parts(entry: Entry, requirement: Requirement | None) -> Iterator[tuple[str,
         return
     doc = inspect.getdoc(requirement.check) or ""
     yield "judged", " ".join(doc.split())
+    for position, sentence in enumerate(LEFT_OPEN.get(entry.id, ())):
+        yield f"{'' if position else 'left open':<{_LABEL}}- ", sentence
     yield "by", ", ".join(requirement.runs) or "the image alone, without a start"
     if requirement.rests_on:
         yield "rests on", ", ".join(requirement.rests_on)

@@ -142,7 +142,9 @@ DEFINITIONS: tuple[_Option, ...] = (
     _Option("--sm-partial", "'ok': not everything judged does not fail the run", "ok", read=_one_of("ok")),
     _Option("--sm-report", "write result.json, junit.xml and journal.jsonl here", "DIR", read=_path),
     _Option("--sm-judge", "judge the journal of an earlier run; needs no engine", "JOURNAL", read=_path),
-    _Option("--sm-explain", "say what one requirement means and how it is judged", "ID", read=_text),
+    _Option(
+        "--sm-explain", "say what one requirement means, how it is judged, and what it leaves open", "ID", read=_text
+    ),
     _Option("--sm-engine", "the engine to use (default: as the docker command would)", "URL", read=_text),
     _Option(
         "--sm-keep",

@@ -22,6 +22,7 @@ from command_support import (
     write,
 )
 
+from sm_contract.practice import LEFT_OPEN
 from sm_contract.status import Exit
 
 
@@ -138,9 +139,21 @@ def test_explain(folder: Path) -> None:
     assert ran.status == 0
     for part in (ARCH, "MUST", "verify", "violation", "sources", "https://", "rests on", OS, "isolation"):
         assert part in ran.out
+    assert "left open" not in ran.out
     near = command(folder, "--sm-explain=SM-IMAGE-ARHC-01")
     assert near.status == Exit.USAGE
     assert "did you mean SM-IMAGE-ARCH-0" in near.err
+
+
+def test_explain_says_what_is_left_open(folder: Path) -> None:
+    ran = command(folder, "--sm-explain", "SM-INFER-STOP-02", "--sm-profile=isolation")
+
+    lines = ran.out.splitlines()
+    assert (ran.status, ran.err) == (0, "")
+    begin = next(n for n, line in enumerate(lines) if line.startswith("left open  - "))
+    end = next(n for n, line in enumerate(lines) if line.startswith("by "))
+    said = " ".join(" ".join(lines[begin:end]).split())
+    assert said == "left open " + " ".join(f"- {sentence}" for sentence in LEFT_OPEN["SM-INFER-STOP-02"])
 
 
 # --- interruptions

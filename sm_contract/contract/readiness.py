@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sm_contract.contract.reading import limit
-from sm_contract.record import Invocation, Life, Listener, Ping
+from sm_contract.record import BUSY, Invocation, Life, Listener, Ping
 
 WANTS_A_KEY = (401, 403, 407, 511)
 NO_ROUTE = (404, 405, 501)
@@ -76,6 +76,16 @@ def plain(life: Life, request: int = 0) -> Invocation | None:
 def sent(life: Life, name: str, request: int = 0) -> Invocation | None:
     """The first invocation of that name and request."""
     return next((one for one in life.invocations if one.name == name and one.request == request), None)
+
+
+def steady(life: Life, first: Invocation) -> bool:
+    """Whether a request got the same body each time: sent once more, and wherever several were sent at once.
+
+    The latter because a time in a body, such as how long it took, may be the same twice by chance.
+    """
+    again = sent(life, "repeated", first.request)
+    beside = (one for one in life.invocations if one.name == BUSY and one.request == first.request and one.ok)
+    return again is not None and {one.body_sha256 for one in (again, *beside)} == {first.body_sha256}
 
 
 def works(life: Life) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from sm_contract.contract import roots
 from sm_contract.contract.causes import STARTS
 from sm_contract.contract.invoking import PROBED, answering, cut_short, lived, probed
@@ -26,7 +28,11 @@ from sm_contract.views import Serving
 SIMPLE = ("serve.bare", "serve.full")
 MOST = 6_291_456  # bytes of a body that InvokeEndpoint lets through
 ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
-SAYS_ERROR = ('"error"', '"errors"', '"exception"', '"traceback"', "error:", "traceback (most recent")
+SAYS_ERROR = re.compile(  # a key that holds something, or the first words of a text
+    r'"(errors?|exception|traceback)"(?!\s*:\s*(null|false|0|""|\[\s*\]|\{\s*\})\s*[,}\]])'
+    r"|^\s*(error:|traceback \(most recent)",
+    re.IGNORECASE,
+)
 
 
 @requirement("SM-INFER-INVOKE-06", runs=SIMPLE, rests_on=[*STARTS, "SM-INFER-INVOKE-14"], hidden_by=roots.SERVING)
@@ -274,8 +280,7 @@ def _misdescribed(one: Invocation) -> str:
 
 
 def _tells_an_error(one: Invocation) -> bool:
-    head = one.body_head.lower().lstrip()
-    return any(word in head for word in SAYS_ERROR[:4]) or head.startswith(SAYS_ERROR[4:])
+    return SAYS_ERROR.search(one.body_head) is not None
 
 
 def _wanted(serving: Serving, one: Invocation) -> str:

@@ -20,7 +20,7 @@ from sm_contract.contract.causes import (
 )
 from sm_contract.contract.invoking import answering
 from sm_contract.contract.reaching import DNS, FETCH, INSTALL, METADATA, line_of
-from sm_contract.contract.readiness import plain
+from sm_contract.contract.readiness import plain, steady
 from sm_contract.contract.reading import found, outcome, says, telling
 from sm_contract.record import Attempt, Invocation, Life, Record
 from sm_contract.requirements import requirement
@@ -242,7 +242,5 @@ def _list(attempts: list[Attempt] | tuple[Attempt, ...]) -> str:
 
 def _changed(life: Life, there: Invocation, answers: list[Invocation]) -> bool:
     """Whether every life without a network gave the same answer, and another one than each stable one with it."""
-    again = next((one for one in life.invocations if one.name == "repeated" and one.request == there.request), None)
     bodies = {one.body_sha256 for one in answers}
-    stable = again is not None and again.body_sha256 == there.body_sha256
-    return stable and len(bodies) == 1 and there.body_sha256 not in bodies
+    return len(bodies) == 1 and there.body_sha256 not in bodies and steady(life, there)

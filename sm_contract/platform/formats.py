@@ -11,19 +11,18 @@ _MARKUP = re.compile(rb"^\s*(<!doctype|<html|<\?xml|<[a-z][a-z0-9]*[\s>/])", re.
 
 def reads_as(body: bytes) -> tuple[str, ...]:
     """Of "json" (an object, a list, a text, a number …), "jsonlines" and "markup" (HTML, XML), those that it is."""
+    markup = ["markup"] if _MARKUP.match(body) else []
     found = []
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
-        return ()
+        return tuple(markup)  # it names its encoding itself; JSON is UTF-8
     if _json(text):
         found.append("json")
     lines = [line for line in text.splitlines() if line.strip()]
     if lines and all(map(_json, lines)):
         found.append("jsonlines")
-    if _MARKUP.match(body):
-        found.append("markup")
-    return tuple(found)
+    return (*found, *markup)
 
 
 def structured(head: str) -> bool:

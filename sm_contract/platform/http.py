@@ -39,9 +39,10 @@ class Answer:
     error: str = ""  # "refused", "reset", "closed", "timed out", "unreachable", "not HTTP", "broken off"
     headers: tuple[tuple[str, str], ...] = ()
     body_sha256: str = ""
-    body_bytes: int = 0  # unpacked, where it came compressed as the request allowed
+    body_bytes: int = 0  # as they came; all else of the body is unpacked, where it came packed as the request allowed
     body_head: str = ""
     body: bytes = b""  # its beginning, where that was asked for
+    body_cut: bool = False  # there is more of it
     extra_bytes: int = 0  # that came behind the length which the header promised
 
 
@@ -103,9 +104,10 @@ def exchange(
             status=status,
             headers=tuple(response.getheaders()),
             body_sha256=digest.hexdigest(),
-            body_bytes=count,
+            body_bytes=came.bytes,
             body_head=head.decode("utf-8", "replace")[:HEAD],
             body=bytes(kept),
+            body_cut=len(kept) < count,
             extra_bytes=sock.behind(came.bytes) if counted else 0,
         )
     except (OSError, http.client.HTTPException) as error:

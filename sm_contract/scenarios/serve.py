@@ -337,7 +337,7 @@ class _Host:
             body_bytes=answer.body_bytes,
             body_head=answer.body_head,
             client_sees=invoke.client_sees(answer),
-            reads_as=formats.reads_as(answer.body) if 0 < answer.body_bytes == len(answer.body) else None,
+            reads_as=formats.reads_as(answer.body) if answer.body and not answer.body_cut else None,
             attributes_back=invoke.attributes_back(headers, answer),
             extra_bytes=answer.extra_bytes,
             body_of="" if body is None else body.what,

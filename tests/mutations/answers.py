@@ -24,6 +24,13 @@ from sm_contract.record import (
 )
 
 PROBED = "serve.probed"
+H1 = "<!DOCTYPE html><html><body><h1>Bad Request</h1></body></html>"
+PACKED = (
+    ("Content-Type", "application/json"),
+    ("Content-Encoding", "gzip"),
+    ("Vary", "Accept-Encoding"),
+    ("Content-Length", "41"),
+)
 
 
 def _those(where: Callable[[Invocation], bool], **facts: object) -> Callable[[Life], Life]:
@@ -194,6 +201,11 @@ KEEPS = {
         Mutation("bytes", then(candidate(requests=()), _typed("application/octet-stream", reads_as=(), accept=""))),
         Mutation("text", then(candidate(requests=()), _typed("text/plain", accept=""))),
         Mutation("an empty body without one", _typed("", body_bytes=0, body_head="")),
+        Mutation("packed", servers(_those(_named("extra headers"), headers=PACKED, body_bytes=41))),
+        Mutation(
+            "errors as a page", _probed(_named(MALFORMED), headers=(("Content-Type", "text/html"),), body_head=H1)
+        ),
+        Mutation("errors without one", _probed(_named(MALFORMED), headers=())),
     ],
     "SM-INFER-INVOKE-07": [
         Mutation("parameters of Accept and Content-Type", _typed("application/json;verbose=true")),
@@ -208,6 +220,12 @@ KEEPS = {
             "a prediction for an empty body",
             _probed(_bad("an empty body"), status=200, body_head='{"predictions": []}'),
         ),
+        Mutation(
+            "no prediction and no error",
+            _probed(_bad("an empty body"), status=200, body_head='{"predictions": [], "error": null}'),
+        ),
+        Mutation("415", _probed(_named(MALFORMED), status=415, body_head=H1)),
+        Mutation("503", _probed(_named(MALFORMED), status=503, body_head="")),
     ],
     "SM-INFER-INVOKE-11": [
         Mutation("a worker started again", _probed(_bad("a single brace"), status=502, body_head="Bad Gateway")),
@@ -215,6 +233,7 @@ KEEPS = {
     ],
     "SM-INFER-INVOKE-12": [
         Mutation("400 for so many rows", _probed(_named(BIG), status=400)),
+        Mutation("500 for so big an answer", _probed(_named(BIG), status=500, body_head="response too large")),
         Mutation("25 MB refused", life(PROBED, _huge(status=413))),
         Mutation(
             "ends of 25 MB",
@@ -236,7 +255,11 @@ KEEPS = {
         Mutation(
             "in chunks",
             servers(_those(_json, headers=(("Content-Type", "application/json"), ("Transfer-Encoding", "chunked")))),
-        )
+        ),
+        Mutation(
+            "as long as the connection",
+            servers(_those(_json, headers=(("Content-Type", "application/json"), ("Connection", "close")))),
+        ),
     ],
     "SM-INFER-INVOKE-15": [
         Mutation(

@@ -39,6 +39,11 @@ def _pair(**fields: object) -> object:
     return change
 
 
+def _on(stream: str) -> object:
+    """The whole log on one stream."""
+    return lambda one: replace(one, log=tuple(replace(line, stream=stream) for line in one.log))
+
+
 def _ends_while_healthy(text: str) -> object:
     return lambda one: replace(crashing(text, code=0)(one), ready_at=0.62, pings=one.pings[:12])
 
@@ -159,6 +164,7 @@ KEEPS = {
         Mutation("a script for a shell", image(entrypoint=("/bin/bash", "-e", "/opt/program/start.sh"))),
         Mutation("a line for Python", image(entrypoint=("python3", "-c", "import app"))),
         Mutation("-c for the script", image(entrypoint=("/bin/sh", "/opt/program/start.sh", "-c"))),
+        Mutation("none, and a CMD of the base image's", image(entrypoint=(), cmd=("/bin/bash",))),
     ],
     "SM-IMAGE-ENTRYPOINT-02": [
         Mutation("another init program", image(entrypoint=("/usr/bin/dumb-init", "--", "/opt/program/start"))),
@@ -193,6 +199,14 @@ KEEPS = {
     "SM-IMAGE-LOG-01": [
         Mutation("one word", servers(saying("up"))),
         Mutation("a killed child says nothing", life("train.killed_child", saying())),
+        Mutation("one stream alone", then(trainings(_on("stdout")), servers(_on("stderr")))),
+        Mutation(
+            "JSON, in another language",
+            then(
+                trainings(saying('{"level": "ERROR", "msg": "Fehler der Validierung: 0,12"}', "学習が終わりました")),
+                servers(saying('{"level":"warn","msg":"aucune clé : ouvert à tous"}')),
+            ),
+        ),
     ],
     "SM-INFER-RUN-10": [
         Mutation("a binary", program("serve", form="elf", interpreter="", interpreter_file=None, first_line="")),

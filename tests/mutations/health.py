@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
-from good_record import answer, crashed, served
+from good_record import answer, crashed, served, unhealthy
 
 from mutations import Change, Mutation, fields, life, saying, servers
-from sm_contract.record import AFTER_KILL, EARLY, Life
+from sm_contract.record import AFTER_KILL, EARLY, Life, Ping
 
 PROBED = "serve.probed"
+LOADING: dict[str, Any] = {"body_head": '{"status": "loading"}', "body_bytes": 21}
 
 
 def _pings(**facts: object) -> Change:
@@ -84,6 +86,26 @@ def _zombies(left: int) -> Callable[[Life], Life]:
     return lambda one: replace(one, kill=one.kill and replace(one.kill, zombies=left))
 
 
+def _victim(command: str, depth: int) -> Callable[[Life], Life]:
+    return lambda one: replace(one, kill=one.kill and replace(one.kill, victim=command, depth=depth))
+
+
+def _unready(*pings: Ping) -> Callable[[Life], Life]:
+    """Further pings before it is healthy."""
+    return lambda one: replace(one, pings=(*pings, *one.pings))
+
+
+def _slow_first(seconds: float) -> Callable[[Life], Life]:
+    return lambda one: replace(one, invocations=(replace(one.invocations[0], seconds=seconds), *one.invocations[1:]))
+
+
+def _lost(one: Life) -> Life:
+    """SIGTERM sent to a server that is healthy for a moment, and never heard."""
+    assert one.stop is not None
+    stop = replace(one.stop, at=1.6, seconds=30.0, killed=True)
+    return replace(one, ended="killed", exit_code=137, seconds=31.6, stop=stop)
+
+
 BREAKS = {
     "SM-INFER-PING-05": [
         Mutation("a status in JSON", _pings(body_head='{"status":"ok"}', body_bytes=15)),
@@ -118,11 +140,22 @@ BREAKS = {
 }
 
 KEEPS = {
-    "SM-INFER-PING-05": [Mutation("a line break", _pings(body_head="\n", body_bytes=1))],
-    "SM-INFER-PING-06": [Mutation("502 before it is ready", servers(saying("no worker yet", "listening")))],
+    "SM-INFER-PING-05": [
+        Mutation("a line break", _pings(body_head="\n", body_bytes=1)),
+        Mutation("bodies before it is ready", servers(_unready(Ping(at=0.3, seconds=0.01, status=503, **LOADING)))),
+    ],
+    "SM-INFER-PING-06": [
+        Mutation("502 before it is ready", servers(saying("no worker yet", "listening"))),
+        Mutation("a slow first answer", servers(_slow_first(42.0))),
+    ],
     "SM-INFER-PING-07": [
         Mutation("ends later without it", life("serve.empty", lambda one: crashed(one, 3, "no model after 10 s"))),
         Mutation("a fallback that answers", _empty(200)),
+        Mutation("ends with 0 without it", life("serve.empty", lambda one: crashed(one, 0, "no model, nothing to do"))),
+        Mutation(
+            "503 without it",
+            life("serve.empty", lambda one: unhealthy(one, Ping(at=9.0, seconds=0.01, status=503))),
+        ),
     ],
     "SM-INFER-PING-09": [
         Mutation("503 from then on until it is started again", life(PROBED, _after_kill(200, 502, 502, 200))),
@@ -132,14 +165,18 @@ KEEPS = {
         Mutation("started again", life(PROBED, _after_kill(200, 503, 200))),
         Mutation("ends with 0", life(PROBED, fields(ended="itself", exit_code=0, stop=None))),
         Mutation("workers that were lost", life(PROBED, _zombies(4))),
+        Mutation("a tree of children", life(PROBED, _victim("java -jar worker.jar", depth=4))),
     ],
     "SM-INFER-PING-10": [
         Mutation("200", _asked("POST /ping", status=200)),
         Mutation("404", _asked("POST /ping", status=404)),
+        Mutation("415", _asked("POST /ping", status=415)),
     ],
     "SM-INFER-METRICS-01": [
         Mutation("metrics", _asked("GET /metrics", status=200, body_head="# HELP requests")),
         Mutation("500 and no more", _asked("GET /metrics", status=500)),
+        Mutation("405", _asked("GET /metrics", status=405)),
+        Mutation("closed without an answer", _asked("GET /metrics", status=None, error="closed")),
     ],
     "SM-INFER-NET-03": [Mutation("201 for all", _asked("for Host", status=201))],
     "SM-INFER-STOP-02": [
@@ -148,5 +185,7 @@ KEEPS = {
             servers(lambda one: replace(one, exit_code=143, stop=replace(one.stop, seconds=25.0))),  # type: ignore[arg-type,type-var]
         ),
         Mutation("a last word", servers(saying("got SIGTERM, ending", "ended"))),
+        Mutation("code 1", servers(fields(exit_code=1))),
+        Mutation("lost right after the first good ping", life("serve.again", _lost)),
     ],
 }

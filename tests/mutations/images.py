@@ -19,6 +19,7 @@ from mutations import (
     of_image,
     program,
     saying,
+    serve_only,
     servers,
     then,
     trainings,
@@ -229,6 +230,7 @@ KEEPS = {
     "SM-IMAGE-ARGUMENT-01": [
         Mutation("a log with the word usage", servers(saying("memory usage: 31 MB", "listening"))),
         Mutation("an ENTRYPOINT", image(entrypoint=("/opt/program/start",))),
+        Mutation("serves alone", then(serve_only(), program("train", file=None))),
     ],
 }
 _ = (of_image, trainings, PYTHON)

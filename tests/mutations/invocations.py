@@ -7,9 +7,20 @@ from dataclasses import replace
 from good_record import REQUESTS, answer
 
 from mutations import Change, Mutation, candidate, drop, fields, life, saying, servers, then
-from sm_contract.record import Invocation, Life
+from sm_contract.record import BUSY, Invocation, Life, Record
 
 ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+FRAMEWORK = (
+    ("Server", "Apache-Coyote/1.1"),
+    ("X-Powered-By", "Express"),
+    ("X-Request-Id", "7f1c"),
+    ("ETag", 'W/"12-x"'),
+    ("Pragma", "no-cache"),
+    ("Set-Cookie", "JSESSIONID=1; HttpOnly"),
+    ("Access-Control-Allow-Origin", "*"),
+    ("Keep-Alive", "timeout=5"),
+    ("Connection", "close"),
+)
 
 
 def _those(name: str, request: int | None = None, **facts: object) -> Change:
@@ -65,6 +76,39 @@ def _late(seconds: float, **facts: object) -> Change:
 def _other_body(i: Invocation) -> dict[str, object]:
     changed = answer(i.name, i.request, i.at, 200, '{"predictions": [9.9]}')
     return {"body_sha256": changed.body_sha256, "body_head": changed.body_head}
+
+
+def _headers(*more: tuple[str, str]) -> Change:
+    """Every answer with further headers."""
+    return servers(
+        lambda one: replace(one, invocations=tuple(replace(i, headers=(*i.headers, *more)) for i in one.invocations))
+    )
+
+
+def _first(**facts: object) -> Change:
+    """The first answer of each server with other facts."""
+    return servers(lambda one: replace(one, invocations=(replace(one.invocations[0], **facts), *one.invocations[1:])))
+
+
+def _only_the_first_type(record: Record) -> Record:
+    """One request is declared, and nothing else is sent."""
+    lives = {
+        name: replace(one, invocations=tuple(i for i in one.invocations if i.request == 0))
+        for name, one in record.lives.items()
+    }
+    return replace(record, lives={**lives, "serve.probed": record.lives["serve.probed"]})
+
+
+def _timed_while_busy() -> Change:
+    """Answers that say how long they took: others, when several are open."""
+    return servers(
+        lambda one: replace(
+            one,
+            invocations=tuple(
+                replace(i, body_sha256=f"{n:064d}") if i.name == BUSY else i for n, i in enumerate(one.invocations)
+            ),
+        )
+    )
 
 
 OTHER = _other_body(answer("extra headers", 0, 0.0))
@@ -127,8 +171,9 @@ KEEPS = {
                 )
             ),
         ),
+        Mutation("headers of a framework", _headers(*FRAMEWORK)),
     ],
-    "SM-INFER-INVOKE-02": [Mutation("59 s", _late(59.0))],
+    "SM-INFER-INVOKE-02": [Mutation("59 s", _late(59.0)), Mutation("a slow first one", _first(seconds=42.0))],
     "SM-INFER-INVOKE-03": [
         Mutation(
             "another body each time",
@@ -138,10 +183,18 @@ KEEPS = {
                 )
             ),
         ),
+        Mutation("a time that is the same twice", then(_those("extra headers", **OTHER), _timed_while_busy())),
         Mutation("further headers in the answer", _header("1", "X-Request-Count")),
+        Mutation(
+            "packed where that was asked for",
+            _those("extra headers", headers=(("Content-Type", "application/json"), ("Content-Encoding", "gzip"))),
+        ),
     ],
     "SM-INFER-INVOKE-04": [Mutation("says that there is no key", servers(saying("no API key set: open to all")))],
-    "SM-INFER-INVOKE-05": [Mutation("204 for one", _those("plain", 1, status=204, body_bytes=0))],
+    "SM-INFER-INVOKE-05": [
+        Mutation("204 for one", _those("plain", 1, status=204, body_bytes=0)),
+        Mutation("one type alone", then(candidate(requests=REQUESTS[:1]), _only_the_first_type)),
+    ],
     "SM-INFER-INVOKE-08": [Mutation("given back in the body", _those("custom attributes", **OTHER))],
     "SM-INFER-INVOKE-09": [
         Mutation("1,024 characters", _header("a=b, " * 204 + "abcd")),

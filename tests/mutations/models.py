@@ -231,6 +231,7 @@ KEEPS = {
     ],
     "SM-INFER-STOP-01": [
         Mutation("143", servers(fields(exit_code=143))),
+        Mutation("1", servers(fields(exit_code=1))),
         Mutation("29 s", servers(lambda one: replace(one, stop=replace(one.stop, seconds=29.0)))),
     ],
 }

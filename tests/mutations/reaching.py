@@ -24,7 +24,7 @@ from mutations import (
     then,
 )
 from sm_contract import changes
-from sm_contract.record import Attempt, Life
+from sm_contract.record import BUSY, Attempt, Life
 
 GAIERROR = "socket.gaierror: [Errno -3] Temporary failure in name resolution"
 PIP = "ERROR: Could not find a version that satisfies the requirement numpy (from versions: none)"
@@ -71,6 +71,12 @@ def _other(one: Life) -> Life:
         answer(i.name, i.request, i.at, 200, '{"predictions": [0.0]}') if i.request == 0 else i for i in one.invocations
     ]
     return replace(one, invocations=tuple(kept))
+
+
+def _timed_while_busy(one: Life) -> Life:
+    """Answers that say how long they took: others, when several are open."""
+    timed = [replace(i, body_sha256=f"{n:064d}") if i.name == BUSY else i for n, i in enumerate(one.invocations)]
+    return replace(one, invocations=tuple(timed))
 
 
 def _empty(one: Life) -> Life:
@@ -139,7 +145,13 @@ KEEPS = {
     "SM-OFFLINE-REGION-01": [Mutation("warns", servers(saying("no Region: no uploads", "listening")))],
     "SM-OFFLINE-PROXY-01": [Mutation("says that there is none", servers(saying("no proxy", "listening")))],
     "SM-OFFLINE-LOOPBACK-01": [Mutation("slower", life("serve.again", lambda one: replace(one, ready_at=9.0)))],
-    "SM-OFFLINE-ANSWER-01": [Mutation("another body where the variables differ", only_bare_serves(_other))],
+    "SM-OFFLINE-ANSWER-01": [
+        Mutation("another body where the variables differ", only_bare_serves(_other)),
+        Mutation(
+            "a time that is the same twice",
+            then(only_bare_serves(_other), life("serve.again", _other), life("serve.bare", _timed_while_busy)),
+        ),
+    ],
     "SM-OFFLINE-TELEMETRY-01": [Mutation("with a way out", life("serve.bare", _tried("telemetry.example.com")))],
     "SM-OFFLINE-ATTEMPT-01": [Mutation("where there is a way out", life("train.bare", _tried("updates.example.com")))],
 }

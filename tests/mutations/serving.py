@@ -206,6 +206,7 @@ KEEPS = {
     "SM-INFER-RUN-02": [Mutation("found in another folder", program("serve", looked_in=("/a", "/b", "/opt/program")))],
     "SM-INFER-RUN-03": [
         Mutation("143 after SIGTERM", servers(fields(exit_code=143))),
+        Mutation("130 after SIGTERM", servers(fields(exit_code=130))),
     ],
     "SM-INFER-RUN-11": [Mutation("slower the second time", life("serve.again", fields(ready_at=41.0)))],
     "SM-INFER-ENV-01": [Mutation("says its name", servers(saying("I am model.aws.local", "listening")))],
@@ -215,12 +216,17 @@ KEEPS = {
         ),
         Mutation("IPv6", servers(fields(listeners=(replace(OPEN, address="::"),)))),
         Mutation("not to be seen", servers(fields(listeners=None))),
+        Mutation("a port of its own open to all", servers(fields(listeners=(OPEN, replace(OPEN, port=8082))))),
+        Mutation("a listener that is a child", servers(fields(listeners=(replace(OPEN, pid_one=False),)))),
     ],
     "SM-INFER-NET-02": [
         Mutation("240 ms", _ping(21, connect_seconds=0.24, seconds=0.25)),
         Mutation("slow before it was healthy", _before_ready(replace(_answered(502), at=0.3, connect_seconds=1.03))),
     ],
-    "SM-INFER-NET-04": [Mutation("502 before ready", _before_ready(replace(_answered(502), at=0.3)))],
+    "SM-INFER-NET-04": [
+        Mutation("502 before ready", _before_ready(replace(_answered(502), at=0.3))),
+        Mutation("HTTP/1.0", servers(fields(first_bytes=r"HTTP/1.0 200 OK\r\nServer: BaseHTTP/0.6\r\n"))),
+    ],
     "SM-INFER-PING-01": [
         Mutation(
             "404 and 502 before ready", _before_ready(replace(_answered(404), at=0.2), replace(_answered(502), at=0.3))
@@ -249,6 +255,11 @@ KEEPS = {
             ),
         ),
         Mutation(
+            "accepts and does not answer for a while",
+            _before_ready(Ping(at=0.1, seconds=10.0, error="timed out", connect_seconds=0.001)),
+        ),
+        Mutation("503 while it loads", _before_ready(replace(_answered(503), at=0.3))),
+        Mutation(
             "after 400 s",
             servers(
                 lambda one: replace(
@@ -263,7 +274,11 @@ KEEPS = {
         Mutation(
             "non-empty bodies",
             servers(lambda one: replace(one, pings=tuple(replace(p, body_bytes=3) for p in one.pings))),
-        )
+        ),
+        Mutation(
+            "200 once before it is healthy",
+            _before_ready(replace(_answered(200), at=0.2), replace(_answered(502), at=0.3)),
+        ),
     ],
     "SM-INFER-PING-08": [
         Mutation("1.8 s while busy", _busy_pings(seconds=1.8)),

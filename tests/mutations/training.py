@@ -268,7 +268,11 @@ KEEPS = {
         ),
     ],
     "SM-TRAIN-ENV-01": [
-        Mutation("named in the log, not needed", trainings(saying("SM_MODEL_DIR is not set: /opt/ml/model")))
+        Mutation("named in the log, not needed", trainings(saying("SM_MODEL_DIR is not set: /opt/ml/model"))),
+        Mutation(
+            "set by a toolkit, and printed",
+            trainings(saying("SM_HOSTS=['algo-1']", "SM_MODEL_DIR=/opt/ml/model", "python3 train.py --epochs 5")),
+        ),
     ],
     "SM-TRAIN-ENV-02": [Mutation("variables declared, not needed", candidate(environment={"COLOUR": "blue"}))],
     "SM-TRAIN-CFG-01": [
@@ -279,7 +283,13 @@ KEEPS = {
     ],
     "SM-TRAIN-CFG-03": [Mutation("none declared at all", then(trainings(saying("epochs: 10 by default"))))],
     "SM-TRAIN-CFG-07": [Mutation("says what it assumes", trainings(saying("no ContentType: taking text/csv")))],
-    "SM-TRAIN-CFG-12": [Mutation("speaks of hosts", trainings(saying("hosts: ['algo-1']: a single one")))],
+    "SM-TRAIN-CFG-12": [
+        Mutation("speaks of hosts", trainings(saying("hosts: ['algo-1']: a single one"))),
+        Mutation(
+            "looks up every host first",
+            trainings(fields(seconds=62.0, log=(LogLine(at=61.0, stream="stderr", text="reading 90 rows"),))),
+        ),
+    ],
     "SM-TRAIN-CKPT-03": [
         Mutation("speaks of checkpoints", trainings(saying("no checkpoint to resume from", "saved the model"))),
     ],
