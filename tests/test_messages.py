@@ -10,7 +10,7 @@ from good_record import fail, good_record, lines, trained, unhealthy
 from sm_contract.asking import built
 from sm_contract.contract.reading import telling
 from sm_contract.judge import judge
-from sm_contract.record import Life, Listener, Ping, Record
+from sm_contract.record import BUSY, PARALLEL, Life, Listener, Ping, Record
 from sm_contract.schema import near_ids
 from sm_contract.verdict import Judgement, Verdict
 
@@ -131,3 +131,18 @@ def test_the_nearest_ids_are_three_at_most(id: str, hint: str) -> None:
     told = near_ids(id, built())
     assert told.startswith(hint)
     assert told.count("SM-") <= 3
+
+
+def test_answers_that_differ_whenever_several_are_open_accuse_nobody_of_mixing_them_up() -> None:
+    good = good_record()
+
+    def timed(life: Life, name: str) -> Life:
+        calls = [replace(i, body_sha256=f"{n:064d}") if i.name == name else i for n, i in enumerate(life.invocations)]
+        return replace(life, invocations=tuple(calls))
+
+    unlike = {**good.lives, "serve.probed": timed(good.lives["serve.probed"], PARALLEL)}
+    assert verdict(replace(good, lives=unlike), "SM-INFER-INVOKE-13").verdict is Verdict.WARNED
+    busy = {name: timed(good.lives[name], BUSY) for name in ("serve.bare", "serve.full")}
+    found = verdict(replace(good, lives={**unlike, **busy}), "SM-INFER-INVOKE-13")
+    assert found.verdict is Verdict.NOT_TESTABLE
+    assert found.reason.startswith("declare [[inference.requests]] whose answers are the same each time, also when")
