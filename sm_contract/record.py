@@ -279,9 +279,7 @@ class Stop:
     survivors: tuple[Survivor, ...] | None = None  # of a training, itself first; None: not to be seen, or none
     ended_when_told: bool | None = None  # SIGTERM sent to those listeners themselves ended them; None: not tried
     idle: float | None = None  # seconds of the wait in which no process ran, or wanted to, or waited for a disk
-    dropped: bool = (
-        False  # the first process of a server never had a handler: the kernel drops the signal, whoever waits
-    )
+    dropped: bool = False  # the first process never had a handler: the kernel drops the signal
 
     @property
     def beyond_doubt(self) -> bool:

@@ -146,3 +146,19 @@ def test_answers_that_differ_whenever_several_are_open_accuse_nobody_of_mixing_t
     found = verdict(replace(good, lives={**unlike, **busy}), "SM-INFER-INVOKE-13")
     assert found.verdict is Verdict.NOT_TESTABLE
     assert found.reason.startswith("declare [[inference.requests]] whose answers are the same each time, also when")
+
+
+def test_a_training_that_was_never_told_to_end_shows_nothing_by_its_end() -> None:
+    good = good_record()
+    one = good.lives["train.stopped"]
+    assert one.stop is not None
+    candidate = replace(good.candidate, long_hyperparameters={"epochs": "100"})
+    untold = replace(one, exit_code=0, stop=replace(one.stop, seconds=2.4, dropped=True))
+    record = replace(good, candidate=candidate, lives={**good.lives, "train.stopped": untold})
+    for id in ("SM-TRAIN-STOP-01", "SM-TRAIN-STOP-02"):
+        found = verdict(record, id)
+        assert found.verdict is Verdict.NOT_TESTABLE
+        assert found.reason == (
+            "declare [training] long_hyperparameters with which a training does not end by itself: "
+            "it ended by itself before it showed what it makes of SIGTERM"
+        )

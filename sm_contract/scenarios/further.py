@@ -71,7 +71,7 @@ class Further:
         self.one(replace(setup, channels=tuple(name for name in setup.channels if name != first)))
 
     def _killed_child(self) -> None:
-        setup = replace(self._ground("train.killed_child"), data="pipes", midway="kill")
+        setup = replace(self._ground("train.killed_child"), data="pipes", midway="kill", usual=self._usual())
         if self.sure(setup, None).kill is None:  # it would not wait for pipes to be filled
             at_work = replace(vary(setup, changes.GOOD_DATA, self.given), after=self._usual() / 2)
             self.sure(self._long(at_work) if self.given.long_hyperparameters else at_work, None)
@@ -91,7 +91,7 @@ class Further:
 
         Once more at work where pipes did not show how it stops, and with a terminal where it was silent.
         """
-        setup = replace(self._ground("train.stopped"), midway="stop")
+        setup = replace(self._ground("train.stopped"), midway="stop", usual=self._usual())
         setup = self._long(setup) if self.given.long_hyperparameters else replace(setup, data="pipes")
         life = self.one(setup)
         stop = life.stop

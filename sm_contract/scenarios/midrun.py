@@ -14,6 +14,7 @@ PATIENCE_FOR_CHILD = 10.0  # seconds for a child to appear
 PATIENCE_TO_SETTLE = 60.0  # for a training that waits for its data to stand still
 STILL = 8  # looks at a tenth of a second
 STILL_ELSEWHERE = 40  # where nothing is seen to wait for a pipe: it may sleep before it begins
+LAUNCHED = 30.0  # seconds that a launcher is given at most before it comes to its training
 DEAF = 3.0  # seconds for something to happen though the first process has no handler
 SPOKEN = 0.5  # seconds after its first line, when a training has surely begun
 SILENT = 8.0  # seconds for a first line: a busy machine is slow to start a program
@@ -22,34 +23,38 @@ NAMED = 5
 
 
 def kill_child(watch: Watch) -> Kill | None:
-    """Kill the biggest descendant of the first process: once the tree stands still, or midway through the work."""
+    """Kill a descendant of the first process: the one that waits for its data, or the biggest midway through the work.
+
+    None if that was not to be seen: it would not wait for its data, or ended before.
+    """
     inside = watch.stage.engine.inside
     assert inside is not None  # the planner leaves this run out otherwise
+    after, usual = watch.setup.after, _usual(watch)
+    until = time.monotonic() + PATIENCE_FOR_CHILD + (usual if after is None else after)
     before: set[int] = set()
-    until = time.monotonic() + PATIENCE_FOR_CHILD
     settled = 0
     children: list[Process] = []
-    after = watch.setup.after
-    pace = 0.1 if after is None else 0.02
-    seen = False
-    for _ in watch.wait(until + (after or 0.0), "a child process to kill", pace=pace):
-        children = [process for process in inside.processes(watch.container) if process.depth > 0]
-        pids = {process.pid for process in children}
+    seen = held = False
+    for _ in watch.wait(until, "a child process to kill", pace=0.1 if after is None else 0.02):
+        processes = inside.processes(watch.container)
+        children = [process for process in processes if process.depth > 0]
         seen = seen or bool(children)
         if after is not None:
             if children and watch.now() >= after:
                 break
             continue
+        pids, held = {process.pid for process in processes}, any(process.waits_for_pipe for process in processes)
         settled = settled + 1 if pids == before else 0
         before = pids
-        if settled >= STILL and (children or watch.now() > PATIENCE_FOR_CHILD / 3):
+        if settled >= STILL and (held or (settled >= STILL_ELSEWHERE and watch.now() > usual)):
             break
     if watch.container.exited.is_set():
         return None if seen or after is None else Kill(at=watch.now(), victim="", depth=0)
     if not children:
         watch.end_by_force("no child")
-        return Kill(at=watch.now(), victim="", depth=0)
-    victim = max(children, key=lambda process: process.rss)
+        return Kill(at=watch.now(), victim="", depth=0) if held or after is not None else None
+    waiting = [child for child in children if child.waits_for_pipe]
+    victim = max(waiting or children, key=lambda process: process.rss)
     try:
         inside.kill(watch.container, victim.pid)
     except ProcessLookupError:
@@ -64,13 +69,14 @@ def stop(watch: Watch) -> Stop | None:
         return None
     container, limit = watch.container, watch.stage.limits.train_stop
     before = {process.pid: process for process in _processes(watch)}
+    deaf = is_deaf(before.values())
     at, begin = watch.now(), time.monotonic()
     watch.event("SIGTERM")
     container.signal("SIGTERM")
     on_pipes = watch.setup.data == "pipes"
     for _ in watch.wait(begin + (min(limit, HELD) if on_pipes else limit), "the training to end after SIGTERM"):
-        waited = time.monotonic() - begin
-        if on_pipes and waited > DEAF and is_deaf(_processes(watch)):
+        deaf = deaf and is_deaf(_processes(watch))
+        if deaf and time.monotonic() - begin > DEAF:
             break
     seconds = time.monotonic() - begin
     killed = not container.exited.is_set()
@@ -83,7 +89,7 @@ def stop(watch: Watch) -> Stop | None:
         container.exited.wait(10)
     watch.ended = "stopped"
     watch.event(f"exit {container.exit_code()}")
-    return Stop(at=at, seconds=round(seconds, 4), limit=limit, killed=killed, survivors=survivors)
+    return Stop(at=at, seconds=round(seconds, 4), limit=limit, killed=killed, survivors=survivors, dropped=deaf)
 
 
 def _midway(watch: Watch) -> bool:
@@ -102,9 +108,15 @@ def _midway(watch: Watch) -> bool:
         pids, at_work = frozenset(one.pid for one in processes), any(one.at_work for one in processes)
         still = still + 1 if pids == before[0] and used - before[1] < 0.01 and not at_work else 0
         before = (pids, used)
-        if still >= (STILL if any(one.waits_for_pipe for one in processes) else STILL_ELSEWHERE):
+        held = any(one.waits_for_pipe for one in processes)
+        if still >= STILL and (held or (still >= STILL_ELSEWHERE and watch.now() > _usual(watch))):
             break
     return not watch.container.exited.is_set()
+
+
+def _usual(watch: Watch) -> float:
+    """Seconds after which a launcher has surely come to its training, as it did in a good one."""
+    return min(watch.setup.usual, LAUNCHED)
 
 
 def _processes(watch: Watch) -> tuple[Process, ...]:

@@ -87,6 +87,7 @@ class Setup:
     data: str = "good"  # "good", "random", "pipes"
     midway: str = ""  # what is done in mid-run: "kill" a child, "stop" it all
     after: float | None = None  # seconds until then, where it does not wait for its data; None: once all stand still
+    usual: float = 0.0  # seconds that a good training takes: by then a launcher has come to its work
     patience: float | None = None  # seconds for the whole life, where it should not need as long as training may
     writable: bool = False  # the model and output folders for every user
     owned: bool = False  # the input belongs to the image's own user

@@ -473,7 +473,7 @@ TEXTS = {
     ),
     "SM-TRAIN-STOP-01": (
         "python3 train.py was still there 3 s after SIGTERM: the first process has no handler, and the kernel drops the signal then (train.stopped)",
-        "start the trainer with exec, so that it is the first process (exec python train.py), or pass it on: trap 'kill -TERM $pid' TERM",
+        "start the trainer with exec, so that it is the first process (exec python train.py), or pass it on and wait: trap 'kill -TERM $pid' TERM; where a launcher that you cannot change starts it, to all: trap 'trap \"\" TERM; kill -TERM -1' TERM",
     ),
     "SM-TRAIN-STOP-02": (
         "python3 train.py has no handler for SIGTERM, and the kernel drops it for a first process without one; it had to be killed (train.stopped)",
@@ -481,7 +481,7 @@ TEXTS = {
     ),
     "SM-TRAIN-STOP-03": (
         "it ended 0.1 s after SIGTERM, and /opt/ml/model holds no file (train.stopped)",
-        "save the model in the handler of SIGTERM, or leave the loop on it and save as after the last epoch",
+        "save the model in the handler of SIGTERM, or leave the loop on it and save as after the last epoch; and let the first process wait for the trainer: what ends first takes it along",
     ),
     "SM-TRAIN-LOG-02": (
         "not a line until SIGTERM at 2.0 s (train.stopped); with a terminal, where lines are not held back, 'reading 90 rows' came before that",
