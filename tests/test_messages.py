@@ -10,7 +10,7 @@ from good_record import fail, good_record, lines, trained, unhealthy
 from sm_contract.asking import built
 from sm_contract.contract.reading import telling
 from sm_contract.judge import judge
-from sm_contract.record import BUSY, PARALLEL, Life, Listener, Ping, Record
+from sm_contract.record import BUSY, INFERENCE, PARALLEL, TRAINING, Life, Listener, ModelFacts, Ping, Record, RoleFact
 from sm_contract.schema import near_ids
 from sm_contract.verdict import Judgement, Verdict
 
@@ -162,3 +162,34 @@ def test_a_training_that_was_never_told_to_end_shows_nothing_by_its_end() -> Non
             "declare [training] long_hyperparameters with which a training does not end by itself: "
             "it ended by itself before it showed what it makes of SIGTERM"
         )
+
+
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        ((), "declare [inference] model and [[inference.requests]] with a body of yours: our sample of text/csv was"),
+        (
+            ("requests",),
+            "declare [inference] model: without one, request 0 (text/csv) was answered with status 500 (no",
+        ),
+    ],
+)
+def test_a_server_that_was_given_no_model_is_not_accused_of_its_answers(declared: tuple[str, ...], said: str) -> None:
+    good = good_record()
+
+    def refusing(life: Life) -> Life:
+        calls = [replace(i, status=500, body_head="no model", client_sees="") for i in life.invocations]
+        return replace(life, invocations=tuple(calls))
+
+    lives = {name: refusing(life) if life.role == INFERENCE else life for name, life in good.lives.items()}
+    record = replace(
+        good,
+        roles={**good.roles, TRAINING: RoleFact(claimed=False, how="declared", why="")},
+        candidate=replace(good.candidate, declared=declared),
+        model=ModelFacts(source="none"),
+        lives={name: life for name, life in lives.items() if life.role == INFERENCE and life.name != "serve.handover"},
+    )
+    id = "SM-INFER-INVOKE-01" if declared else "SM-INFER-INVOKE-03"
+    found = verdict(record, id)
+    assert found.verdict is Verdict.NOT_TESTABLE
+    assert found.reason.startswith(said)

@@ -40,7 +40,7 @@ from sm_contract.contract.reading import (
 )
 from sm_contract.contract.rights import lacked, missed
 from sm_contract.contract.timing import doubtful, too_busy
-from sm_contract.record import INFERENCE, TRAINING, WORD, Life, Record
+from sm_contract.record import INFERENCE, TRAINING, WORD, Invocation, Life, Record
 from sm_contract.verdict import Blocked, NotRecorded, NotTestable
 from sm_contract.views import RoleView, Serving, Training, raise_limits
 
@@ -103,7 +103,7 @@ _SERVING_BROKE = {
 _FIRST = re.compile(r"\.(full|bare)\b")
 _ENDS = ("itself", "stopped", "killed", "limit", "idle", "never started", "serving", "no child", "no container")
 _MAY_WANT_A_VARIABLE = ("SM-TRAIN-RUN-01", "SM-INFER-RUN-01", "SM-INFER-RUN-03")
-_WITHOUT_MODEL = ("SM-INFER-RUN-01", "SM-INFER-RUN-03", "SM-INFER-PING-03")
+_WITHOUT_MODEL = ("SM-INFER-RUN-01", "SM-INFER-RUN-03", "SM-INFER-PING-02", "SM-INFER-PING-03")
 
 
 class Flip(NamedTuple):
@@ -362,10 +362,15 @@ def refused(view: RoleView, life: Life) -> Blocked | NotTestable:
     if one is None:
         return NotTestable(f"nothing was invoked in {life.name}")
     id = "SM-INFER-RUN-03" if life.ended == "itself" else refusal(life)
-    if id != "SM-INFER-INVOKE-04" and one.status not in NO_ROUTE and "requests" not in view.candidate.declared:
-        text = "declare [[inference.requests]] with a body of yours: our sample of"
-        return NotTestable(f"{text} {one.content_type} was answered with {outcome(one)}", evidence=[one])
-    return Blocked(id)
+    if id == "SM-INFER-INVOKE-04" or one.status in NO_ROUTE:
+        return Blocked(id)
+    body = f" ({one.body_head[:120].strip()})" if one.body_head.strip() else ""
+    if "requests" not in view.candidate.declared:
+        also = "[inference] model and " if not _has_model(view) else ""
+        text = f"declare {also}[[inference.requests]] with a body of yours: our sample of"
+        return NotTestable(f"{text} {one.content_type} was answered with {outcome(one)}{body}", evidence=[one])
+    said = f"request {one.request} ({one.content_type}) was answered with {outcome(one)}{body}"
+    return _without_model(view, said, one) or Blocked(id)
 
 
 def _excuse(view: RoleView, id: str, life: Life) -> NotTestable | Blocked | None:
@@ -380,13 +385,26 @@ def _excuse(view: RoleView, id: str, life: Life) -> NotTestable | Blocked | None
         return NotTestable(f"{text} {found(life)}; {says(line)}", evidence=[life, line])
     if id in ("SM-TRAIN-RUN-01", "SM-TRAIN-FAIL-01") and "channels" not in declared:
         return _wants_data(view, life)
-    if id not in _WITHOUT_MODEL or view.record.model.source != "none" or "model" in declared:
+    if id not in _WITHOUT_MODEL:
+        return None
+    line = error_line(life)
+    return _without_model(view, f"{found(life)}; {says(line)}" if line else found(life), life)
+
+
+def _has_model(view: RoleView) -> bool:
+    """Whether a server was given a model, or its owner said of what it is given that it is all."""
+    return view.record.model.source != "none" or "model" in view.candidate.declared
+
+
+def _without_model(view: RoleView, said: str, seen: Life | Invocation) -> NotTestable | Blocked | None:
+    """The way out where a server was given no model at all, because nobody named one or the training failed."""
+    if _has_model(view):
         return None
     training = next((one for one in claimed(view.record) if one.role == TRAINING), None)
     if training is not None and (root := cause(training)) and not good(training):
         failed = next(one for one in firsts(training) if not one.hit_limits)
         return _excuse(training, root, failed) or Blocked(root)
-    return NotTestable(f"declare [inference] model: without one, {found(life)}", evidence=[life])
+    return NotTestable(f"declare [inference] model: without one, {said}", evidence=[seen])
 
 
 def _wants_data(view: RoleView, life: Life) -> NotTestable:

@@ -34,6 +34,9 @@ def test_invocations_are_implemented(serving: Serving) -> None:
     if one.status in NO_ROUTE:
         fix = "register the route as exactly /invocations, for POST"
     elif "requests" in serving.candidate.declared:
+        excuse = refused(serving, life)
+        if isinstance(excuse, NotTestable) or excuse.by != "SM-INFER-INVOKE-01":
+            raise excuse
         fix = "mend what the log shows; try the body with curl -X POST -H 'Content-Type: …' localhost:8080/invocations"
     elif one.status is not None:
         return  # without a payload of the owner's, only 404, 405 and 501 say that there is no such route

@@ -6,12 +6,13 @@ from sm_contract.platform.http import Connect, exchange
 from sm_contract.record import Ping
 
 HEALTHY_PACE = 0.2  # seconds from the answer of a healthy server to the next ping
+SELDOM = 5  # of pings that nobody answers before a server is healthy, one in so many is waited for that long
 SLOW_PING = 5  # times the limit: how long a late answer is waited for, to tell late from never
 
 
-def send_ping(connect: Connect, at: float, limit: float) -> Ping:
-    """GET /ping, and what came of it."""
-    answer = exchange(connect, "GET", "/ping", headers={}, limit=SLOW_PING * limit)
+def send_ping(connect: Connect, at: float, limit: float, patience: int = SLOW_PING) -> Ping:
+    """GET /ping, and what came of it; waited for is ``patience`` times the limit."""
+    answer = exchange(connect, "GET", "/ping", headers={}, limit=patience * limit)
     return Ping(
         at=at,
         seconds=round(answer.seconds, 4),

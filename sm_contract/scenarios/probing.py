@@ -32,7 +32,7 @@ from sm_contract.scenarios.bodies import Body, kind, malformed, padded, parts
 from sm_contract.scenarios.life import Watch
 
 PATIENCE = 60.0  # seconds for all of it
-GRACE = 10.0  # seconds for a worker that broke down to be started again
+GRACE = (10.0, 30.0)  # seconds for a worker that broke down to be started again: at least, and at most
 PACE = 1.0
 ASKED = 5.0  # seconds for the answer to a request that the platform may send unasked
 AFTER = 0.5  # seconds from the death of a child until the server is looked at
@@ -63,10 +63,12 @@ class Probing:
     healthy: Callable[[], bool]  # ping once: answered in time with 200
     asked: list[Asked] = field(default_factory=list)
     kill: Kill | None = None
+    _grace: float = GRACE[0]
 
     def go(self) -> None:
         """Ask everything, as long as patience lasts."""
         until = time.monotonic() + PATIENCE
+        self._grace = min(GRACE[1], max(GRACE[0], 2 * self.watch.now()))  # a worker needs about what the server needed
         good = [self.first().ok, *(self.send("plain", n).ok for n in range(1, len(self.requests)))]
         answered = [number for number, ok in enumerate(good) if ok]
         if not answered:
@@ -148,7 +150,7 @@ class Probing:
 
     def _well_again(self, number: int, name: str = AGAIN) -> bool:
         """Whether it is healthy and answers a good request, at once or after a while."""
-        until, tries = time.monotonic() + GRACE, 0
+        until, tries = time.monotonic() + self._grace, 0
         while not self._gone():
             if self.healthy() and self.send(name, number).ok:
                 return True

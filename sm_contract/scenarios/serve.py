@@ -23,7 +23,7 @@ from sm_contract.scenarios.additional import additional
 from sm_contract.scenarios.bodies import Body
 from sm_contract.scenarios.life import Stage, Watch, watched
 from sm_contract.scenarios.midrun import DEAF, is_deaf
-from sm_contract.scenarios.pinging import HEALTHY_PACE, rounded, send_ping
+from sm_contract.scenarios.pinging import HEALTHY_PACE, SELDOM, SLOW_PING, rounded, send_ping
 from sm_contract.scenarios.probing import Probing
 from sm_contract.scenarios.setup import Setup
 
@@ -135,7 +135,7 @@ class _Host:
     # --- health
 
     def _become_healthy(self, connect: Connect) -> bool:
-        row = 0
+        row = hung = 0
         since_first_good = 0
         until = time.monotonic() + min(self._limits.start, self.patience)
         seen: set[str] = set()
@@ -147,7 +147,8 @@ class _Host:
             return connect(limit if opened else min(limit, UNOPENED))
 
         for _ in self.watch.wait(until, "the server to become healthy", pace=0):
-            ping = self._ping(impatient, seen)
+            ping = self._ping(impatient, seen, 1 if hung % SELDOM else SLOW_PING)
+            hung += ping.error == "timed out" and ping.connect_seconds is not None
             opened = opened or ping.connect_seconds is not None
             if not opened and time.monotonic() > look:
                 look = time.monotonic() + LOOK
@@ -165,11 +166,11 @@ class _Host:
                 self.watch.container.exited.wait(CLOSED_PACE if closed else OPEN_PACE)
         return False
 
-    def _ping(self, connect: Connect, seen: set[str]) -> Ping:
+    def _ping(self, connect: Connect, seen: set[str], patience: int = SLOW_PING) -> Ping:
         at = self.watch.now()
         with self._lock:
             self.overlapped = self.under_load or self.open_invocations > 0
-        ping = replace(send_ping(connect, at, self._limits.ping), busy=self.overlapped)
+        ping = replace(send_ping(connect, at, self._limits.ping, patience), busy=self.overlapped)
         if self.watch.container.exited.is_set() and ping.status is None:
             return ping  # the container's end is a fact of its own, no bad ping
         if ping.connect_seconds is None and self._same_as_before(ping):
