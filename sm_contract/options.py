@@ -204,6 +204,8 @@ def read(given: Namespace) -> Options:
     subjects = _subjects(values["sm_image"] or (), values["sm_training_image"], values["sm_inference_image"])
     if values["sm_judge"] and subjects:
         raise OptionError("--sm-judge: judges the images its journal holds; leave --image out, or --sm-judge")
+    if values["sm_judge"] and values["sm_roles"]:
+        raise OptionError("--sm-roles: a journal has the roles of its own run; leave it out, or give --image again")
     limits = {
         key: values[dest]
         for name, (key, _) in LIMITS.items()

@@ -122,6 +122,7 @@ USAGE = {
     "half a pair": (["--training-image=a"], "--inference-image"),
     "an image beside a pair": (["--image=c", "--training-image=a", "--inference-image=b"], "leave --image out"),
     "an image beside a journal": (["--image=c", "--sm-judge=j"], "leave --image out"),
+    "roles beside a journal": (["--sm-judge=j", "--sm-roles=inference"], "a journal has the roles of its own run"),
     "an empty image": (["--image="], "--image"),
     "no seconds": (["--image=a", "--sm-ping-limit=0"], "--sm-ping-limit: found '0'"),
     "no number": (["--image=a", "--sm-start-limit=soon"], "--sm-start-limit: found 'soon'"),
