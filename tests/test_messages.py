@@ -134,6 +134,13 @@ def test_the_nearest_ids_are_three_at_most(id: str, hint: str) -> None:
     assert told.count("SM-") <= 3
 
 
+def test_what_is_asked_for_with_one_key_is_asked_for_in_the_same_words() -> None:
+    good = good_record()
+    record = replace(good, candidate=replace(good.candidate, bad_hyperparameters={}))
+    reasons = {verdict(record, id).reason for id in ("SM-TRAIN-CFG-01", "SM-TRAIN-FAIL-02")}
+    assert reasons == {"declare [training] bad_hyperparameters: a value that the algorithm has to refuse"}
+
+
 def test_answers_that_differ_whenever_several_are_open_accuse_nobody_of_mixing_them_up() -> None:
     good = good_record()
 
