@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
+import re
+import sys
 import textwrap
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 import sm_contract.contract
 from sm_contract.catalogue import CURRENT, PROFILES, Entry, catalogue
+from sm_contract.judge import WHERE_DECLARED
 from sm_contract.options import OptionError, Options
 from sm_contract.practice import LEFT_OPEN
 from sm_contract.requirements import Requirement, registry
 from sm_contract.schema import near_ids
 
 _LABEL, _WIDTH = 11, 80  # columns
+_ID = re.compile(r"SM-[A-Z0-9]+(?:-[A-Z0-9]+)*-\d+")
+_KEY = re.compile(r"declare (\[(?:training|inference)\] \w+|\[+[\w.]+\]+|[a-z_]+)")
 
 
 def built() -> dict[str, Requirement]:
@@ -99,7 +105,7 @@ def _parts(entry: Entry, requirement: Requirement | None) -> Iterator[tuple[str,
     yield "verify", entry.verify
     yield "violation", entry.violation
     if entry.note:
-        yield "note", entry.note
+        yield "note", _current(entry)
     levels = [f"{name}: {entry.level_in(name)}" for name in (*PROFILES, *(set(entry.profiles) - set(PROFILES)))]
     yield "level", f"{entry.level}; under profile {', '.join(levels)}"
     for position, source in enumerate(entry.sources):
@@ -115,9 +121,53 @@ def _parts(entry: Entry, requirement: Requirement | None) -> Iterator[tuple[str,
     if requirement.rests_on:
         yield "rests on", ", ".join(requirement.rests_on)
     if requirement.hidden_by:
-        yield "hidden by", ", ".join(requirement.hidden_by)
+        yield "hidden by", f"{len(requirement.hidden_by)} others: where one is broken, a run may not show this one"
     if requirement.excused_without:
-        yield "needs", f"{', '.join(requirement.excused_without)} of yours: with our sample data it accuses nobody"
+        wanted = " and ".join(WHERE_DECLARED[kind] for kind in requirement.excused_without)
+        yield "declare", f"{wanted}: with our sample data it accuses nobody"
+    if keys := declared(requirement):
+        yield "declare", f"{' and '.join(keys)}, without which it may be not testable"
+
+
+def declared(requirement: Requirement) -> list[str]:
+    """The keys of the declaration that a check may ask for, read off its own words: ``declare KEY: …``."""
+    module = ast.parse(inspect.getsource(sys.modules[requirement.module]))
+    known: dict[str, ast.AST] = {}
+    for node in module.body:
+        if isinstance(node, ast.FunctionDef):
+            known[node.name] = node
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            known[node.targets[0].id] = node.value
+    todo, seen, keys = [requirement.check.__name__], set[str](), dict[str, None]()
+    while todo:
+        name = todo.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        for part in ast.walk(known[name]):
+            if isinstance(part, ast.Name) and part.id in known:
+                todo.append(part.id)
+            elif isinstance(part, ast.Constant) and isinstance(part.value, str):
+                asked = _KEY.match(part.value)
+                keys.update({asked[1]: None} if asked else {})
+    return list(keys)
+
+
+def _current(entry: Entry) -> str:
+    """The note of an entry, in which the ids of the lists that the contract was made from are told as such."""
+    entries = catalogue()
+    owners = {alias: each.id for each in entries.values() for alias in each.aliases}
+
+    def told(found: re.Match[str]) -> str:
+        id = found[0]
+        if id in entries or id not in owners:
+            return id
+        if owners[id] != entry.id:
+            return f"{owners[id]} (once {id})"
+        begins = not found.start() or entry.note[: found.start()].endswith(". ")
+        return f"{'An' if begins else 'an'} earlier form ({id})"
+
+    return _ID.sub(told, entry.note)
 
 
 def _row(entry: Entry) -> dict[str, object]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sm_contract.declaration import Channel, Declaration
-from sm_contract.record import Candidate, RequestFacts
+from sm_contract.record import TRAINING, Candidate, RequestFacts
 from sm_contract.resources import resource
 
 
@@ -44,6 +44,12 @@ class Given:
     echoes_custom_attributes: bool = False
     additional_models: dict[str, Path] = field(default_factory=dict)  # folders, by channel
     requests: tuple[Request, ...] = ()
+
+    def table_of(self, role: str) -> str:
+        """The table of the declaration that gives data of the owner's for a role; "" if there is none."""
+        own = set(self.declared) & ({"channels"} if role == TRAINING else {"model", "requests"})
+        values = self.hyperparameters or self.bad_hyperparameters or self.long_hyperparameters
+        return f"[{role}]" if own or (role == TRAINING and values) else ""
 
     def facts(self) -> Candidate:
         """What a requirement may look at."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from sm_contract.catalogue import Entry
-from sm_contract.record import INFERENCE, TRAINING
+from sm_contract.record import INFERENCE, ROLES, TRAINING
 
 IMAGE = "image"  # what concerns neither role alone
+UNCLAIMED = "features and kinds of product that it does not claim"
 
 # every image meets these, whatever it claims; ECR is where SageMaker pulls from
 _EVERY_IMAGE = frozenset({"base-image", "privileges", "offline", "hygiene", "ecr"})
@@ -63,6 +64,14 @@ def applies(entry: Entry, *, roles: Collection[str], features: Collection[str], 
     if entry.scope in _MARKETPLACE:
         return profile == "marketplace"
     return bool({entry.scope, entry.scope.removeprefix("training-")} & set(features))
+
+
+def unclaimed(entry: Entry, *, role: str, features: Collection[str], profile: str | None) -> str:
+    """Why a requirement does not concern a role of an image, as what it is of; "" if it does."""
+    if applies(entry, roles=[role], features=features, profile=profile):
+        return ""
+    other = next(each for each in ROLES if each != role)
+    return other if applies(entry, roles=[other], features=features, profile=profile) else UNCLAIMED
 
 
 def counts_unjudged(entry: Entry, profile: str | None) -> bool:

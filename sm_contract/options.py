@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from argparse import Namespace
+from argparse import SUPPRESS, Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -182,7 +182,8 @@ def define(add: Callable[..., None]) -> None:
         metavar="json",
         help="list what is judged (--sm-list=json: for programs); needs no engine",
     )
-    add(DOCUMENT, dest="sm_document", nargs="?", const="", default=None, metavar="FILE", help="for a later version")
+    # for a later version: known, and not offered
+    add(DOCUMENT, dest="sm_document", nargs="?", const="", default=None, metavar="FILE", help=SUPPRESS)
 
 
 def active(given: Namespace) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from sm_contract.catalogue import CURRENT, Entry, catalogue
-from sm_contract.coverage import IMAGE, applies, counts_unjudged, role_of
+from sm_contract.coverage import IMAGE, UNCLAIMED, applies, counts_unjudged, role_of, unclaimed
 from sm_contract.record import ROLES, ImageFacts, Life, Record, RoleFact
 from sm_contract.status import Exit, decide
 from sm_contract.verdict import Judgement, Verdict
@@ -27,6 +28,9 @@ DECLARE_ROLES = "declare roles"
 FILTERED = "filtered out"
 NOT_REACHED = "not reached"
 NOT_BUILT = "not built"
+NOT_BY_US = "not judged by this version"
+NOT_HERE = "not judged in this run"
+NOT_SELECTED = "not selected"
 
 
 class Conclusion(str, Enum):
@@ -56,6 +60,12 @@ class Coverage:
     judged: int
     can_fail: int  # MUSTs of the whole contract that AWS documents or that follow from it, under the profile
     contract: str
+    others: tuple[tuple[str, int], ...] = ()  # of a role: what those are that were not judged, and how many
+
+    @property
+    def rest(self) -> str:
+        """What the others are, in a few words."""
+        return f"the others: {', '.join(f'{count} {what}' for what, count in self.others)}" if self.others else ""
 
     def __str__(self) -> str:
         return f"in {self.judged} of the {self.can_fail} MUSTs of contract {self.contract} that can fail a run"
@@ -73,13 +83,21 @@ class RoleResult:
     broken: tuple[str, ...] = ()
     waived: tuple[str, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    selected: bool = True  # False: nothing that speaks of this role alone was to be judged
 
     @property
     def text(self) -> str:
         """The conclusion with what makes it partial, in a few words."""
+        if self.left_out:
+            return NOT_SELECTED
         if self.conclusion is Conclusion.PARTIAL and any(gap.kind == DECLARE_ROLES for gap in self.gaps):
             return f"{self.conclusion.value}: {DECLARE_ROLES}"
         return self.conclusion.value
+
+    @property
+    def left_out(self) -> bool:
+        """Whether the run was about the other role: there is nothing to conclude of this one."""
+        return not self.selected and self.conclusion is Conclusion.PARTIAL
 
     @property
     def open_gaps(self) -> tuple[Gap, ...]:
@@ -172,6 +190,7 @@ def conclude(
     known = set(built) if built is not None else judged_ids | set(left_out)
     facts = {role: record.roles[role] for role in ROLES if role in record.roles} or _unknown(record)
     features = record.candidate.features
+    asked = _asked(judgements, entries) if left_out and not incomplete else set(ROLES)
 
     def concerning(roles: Collection[str], ids: Iterable[str]) -> list[Entry]:
         wanted = (entries[id] for id in ids if id in entries)
@@ -189,7 +208,7 @@ def conclude(
             for kind, entry in missing
             if counts_unjudged(entry, profile)
         ]
-        if fact.claimed is None:
+        if fact.claimed is None and role in asked:  # else a filter left out what would have shown it
             gaps.insert(0, Gap(id="", kind=DECLARE_ROLES, reason=fact.why))
         broken = tuple(j.id for j in own if _fails(j, strict))
         waived = tuple(j.id for j in own if j.verdict is Verdict.WAIVED)
@@ -198,11 +217,25 @@ def conclude(
             how=fact.how,
             why=fact.why,
             conclusion=_conclusion(broken, gaps or bool(incomplete), waived),
-            coverage=_coverage(own, entries, profile, contract),
+            coverage=replace(_coverage(own, entries, profile, contract), others=others(role, own)),
             broken=broken,
             waived=waived,
             gaps=tuple(gaps),
+            selected=role in asked or not asked,
         )
+
+    def others(role: str, own: Sequence[Judgement]) -> tuple[tuple[str, int], ...]:
+        seen = {j.id: j.verdict for j in own}
+        kinds: Counter[str] = Counter()
+        for entry in entries.values():
+            if not entry.fails(profile) or (entry.id in seen and seen[entry.id].judged):
+                continue
+            what = unclaimed(entry, role=role, features=features, profile=profile)
+            if seen.get(entry.id) is Verdict.NOT_APPLICABLE:
+                what = UNCLAIMED
+            kinds[f"of {what}" if what else NOT_HERE if entry.id in known else NOT_BY_US] += 1
+        order = sorted(kinds, key=lambda kind: (kind == NOT_HERE, kind == NOT_BY_US, -kinds[kind]))
+        return tuple((kind, kinds[kind]) for kind in order)
 
     image = record.image
     possible = [role for role, fact in facts.items() if fact.claimed is not False]
@@ -271,6 +304,12 @@ def _unknown(record: Record) -> dict[str, RoleFact]:
     """The roles of a record in which nobody looked for them: none of them is absent for lack of proof."""
     why = record.unstartable or "nothing was started to find out"
     return {role: RoleFact(claimed=None, how="found out", why=why) for role in ROLES}
+
+
+def _asked(judgements: Iterable[Judgement], entries: dict[str, Entry]) -> set[str]:
+    """The roles that something was judged of, beside what concerns any image."""
+    roles = [{role_of(entries[j.id])} if j.id in entries else set(j.roles) for j in judgements]
+    return {role for one in roles if len(one) == 1 for role in one & set(ROLES)}
 
 
 def _concerns(judgement: Judgement, role: str, fact: RoleFact, entries: dict[str, Entry]) -> bool:

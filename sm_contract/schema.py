@@ -78,7 +78,7 @@ def near(name: str, valid: Iterable[str]) -> str:
 
 def near_ids(id: str, known: Iterable[str]) -> str:
     """``; did you mean SM-…, SM-… or SM-…?``: the ids of the contract that may be meant, to be put behind a message."""
-    ids, wanted = list(known), id.upper()
+    ids, wanted = list(dict.fromkeys(known)), id.upper()  # an id may be its own alias
     meant = [each for each in ids if wanted in each] or difflib.get_close_matches(wanted, ids, n=3, cutoff=0.7)
     if not meant:
         return "; see --sm-list"

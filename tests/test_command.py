@@ -145,6 +145,13 @@ def test_explain(folder: Path) -> None:
     assert "did you mean SM-IMAGE-ARCH-0" in near.err
 
 
+def test_the_help_offers_nothing_of_a_later_version(folder: Path) -> None:
+    ran = command(folder, "--help")
+    assert "--sm-explain" in ran.out
+    assert "later version" not in ran.out
+    assert "--sm-document" not in ran.out
+
+
 def test_explain_says_what_is_left_open(folder: Path) -> None:
     ran = command(folder, "--sm-explain", "SM-INFER-STOP-02", "--sm-profile=isolation")
 

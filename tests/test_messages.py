@@ -124,13 +124,21 @@ def test_roles_that_nobody_can_tell_are_asked_for_in_the_same_words_everywhere()
         ("PING-02", "; did you mean SM-INFER-PING-02?"),
         ("SM-INFER-PONG-02", "; did you mean SM-INFER-PING-02"),
         ("SM-TRAIN-RUN-99", "; did you mean SM-TRAIN-RUN-0"),
+        ("SM-TRAIN-STOP-O2", "; did you mean SM-TRAIN-STOP-02, SM-TRAIN-STOP-03 or SM-TRAIN-STOP-01?"),
         ("my-own-check", "; see --sm-list"),
     ],
 )
 def test_the_nearest_ids_are_three_at_most(id: str, hint: str) -> None:
-    told = near_ids(id, built())
+    told = near_ids(id, [*built(), *built()])  # an id may be its own alias
     assert told.startswith(hint)
     assert told.count("SM-") <= 3
+
+
+def test_what_is_asked_for_with_one_key_is_asked_for_in_the_same_words() -> None:
+    good = good_record()
+    record = replace(good, candidate=replace(good.candidate, bad_hyperparameters={}))
+    reasons = {verdict(record, id).reason for id in ("SM-TRAIN-CFG-01", "SM-TRAIN-FAIL-02")}
+    assert reasons == {"declare [training] bad_hyperparameters: a value that the algorithm has to refuse"}
 
 
 def test_answers_that_differ_whenever_several_are_open_accuse_nobody_of_mixing_them_up() -> None:

@@ -27,7 +27,8 @@ from report_examples import (
     written,
 )
 
-from sm_contract.record import Event
+from sm_contract.catalogue import catalogue
+from sm_contract.record import INFERENCE, TRAINING, Event, LogLine
 from sm_contract.report.cloud import CANNOT_START, PING_FAILED, cloud_words
 from sm_contract.report.screen import moments, rerun
 from sm_contract.report.terminal import engine_text, judged_lines, plan_text
@@ -152,6 +153,59 @@ def test_a_command_for_a_pair_names_both_images() -> None:
         "--sm-config=x.toml",
         "--sm-only=SM-INFER-STOP-01",
     ]
+
+
+def test_the_cause_is_told_wherever_one_is_known() -> None:
+    said = "the log says: OSError: [Errno 30] Read-only file system: '/etc/x'"
+    for broken in (examples.FAILURE_FILE, replace(examples.FAILURE_FILE, level="MAY", verdict=Verdict.NOTED)):
+        assert f"because     {said}" in written(one(replace(broken, because=said)))
+    waived = written(one(replace(examples.WAIVED, because=said)))
+    assert f"because     {said}" in waived
+
+
+@pytest.mark.parametrize(
+    ("line", "left_out"),
+    [
+        ('172.17.0.1 - - [20/Nov/2026:10:14:02 +0000] "GET /ping HTTP/1.1" 200 503', True),
+        ('INFO:     172.17.0.1:443 - "GET /ping HTTP/1.1" 200 OK', True),
+        ("[I 261120 10:14:02 web:2271] 200 GET /ping (172.17.0.1) 0.53ms", True),
+        ('{"method":"GET","path":"/ping","status":200}', True),
+        ("handling GET /ping", True),
+        ('172.17.0.1 - - [20/Nov/2026:10:14:02 +0000] "GET /ping HTTP/1.1" 503 200', False),
+        ("[W 261120 10:14:02 web:2271] 404 GET /ping (172.17.0.1) 0.53ms", False),
+        ("GET /pings 200", False),
+        ("exception in the handler of GET /ping", False),
+        ("no /ping yet", False),
+    ],
+)
+def test_what_the_log_says_is_not_lost_under_our_own_pings(line: str, left_out: bool) -> None:
+    said = [LogLine(at=n / 10, stream="stderr", text=f"line {n}") for n in range(9)]
+    pings = [LogLine(at=1 + n, stream="stderr", text=line) for n in range(9)]
+    life = replace(SERVED, log=(*said, *pings))
+    text = written(one(examples.STOP, lives={life.name: life}), page=Page(140))
+    assert (line not in text) is left_out
+    assert ("last 6 of 18 lines, 9 lines of good pings left out" in text) is left_out
+    assert ("line 8" in text) is left_out
+
+
+def test_a_log_of_nothing_but_pings_is_shown() -> None:
+    pings = tuple(LogLine(at=n, stream="stderr", text='"GET /ping HTTP/1.1" 200') for n in range(9))
+    assert "last 6 of 9 lines\n" in written(one(examples.STOP, lives={SERVED.name: replace(SERVED, log=pings)}))
+
+
+def test_what_makes_a_run_partial_is_named_and_what_does_not_is_said_to() -> None:
+    text = written(CASES["partial"]())
+    assert "2 MUSTs not testable (SM-INFER-INVOKE-01, SM-INFER-INVOKE-02)" in text
+    assert "   SM-INFER-STOP-01\n   no effect on the exit status\n" in text  # it is accepted
+    assert text.count("no effect on the exit status") == 1
+
+
+def test_a_role_of_which_nothing_was_selected_is_not_concluded_of() -> None:
+    unclear = dict.fromkeys((TRAINING, INFERENCE), examples.UNCLEAR)
+    left_out = {e.id for e in catalogue().values() if e.scope in examples.BASE} - {"SM-INFER-INVOKE-01"}
+    text = written(one(judged("SM-INFER-INVOKE-01"), roles=unclear, filtered=left_out), status=7)
+    assert "training: not selected\n" in text
+    assert text.splitlines()[-1] == "my-image:tag: inference partial: declare roles (exit status 7)"
 
 
 def test_repeated_events_are_counted_and_a_long_row_is_cut_in_its_middle() -> None:

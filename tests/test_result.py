@@ -88,6 +88,22 @@ def test_a_role_that_is_unclear_leaves_the_other_one_alone() -> None:
     assert role(result, INFERENCE).gaps[0].kind == "declare roles"
 
 
+def test_what_was_filtered_out_asks_for_no_roles() -> None:
+    unclear = dict.fromkeys((TRAINING, INFERENCE), examples.UNCLEAR)
+    left_out = {e.id for e in catalogue().values() if e.scope in examples.BASE}
+
+    def texts(*ids: str) -> list[str]:
+        result = one(*map(judged, ids), roles=unclear, filtered=left_out - set(ids))
+        assert exit_status([result]) is Exit.PARTIAL
+        return [each.text for each in result.roles]
+
+    assert texts("SM-INFER-PING-02") == ["not selected", "partial: declare roles"]
+    assert texts("SM-INFER-PING-02", "SM-IMAGE-ARCH-01") == ["not selected", "partial: declare roles"]
+    assert texts("SM-IMAGE-ARCH-01") == ["partial", "partial"]
+    broken = one(judged("SM-INFER-PING-02"), BROKEN_IMAGE, roles=unclear, filtered=left_out)
+    assert role(broken, TRAINING).text == "not conformant"  # what concerns any image is told of each role
+
+
 def test_a_record_without_roles_claims_none_of_them_absent() -> None:
     result = one(judged("SM-IMAGE-ARCH-01"), roles={})
     assert [each.text for each in result.roles] == ["partial: declare roles"] * 2
@@ -107,6 +123,24 @@ def test_coverage_is_computed_from_the_catalogue() -> None:
     assert role(result, TRAINING).coverage.can_fail == len(can_fail) == 271
     assert role(result, TRAINING).coverage.judged == len(mine)
     assert str(result.coverage).endswith("of the 271 MUSTs of contract 2026-11 that can fail a run")
+
+
+def test_the_others_are_told_by_what_they_are_and_add_up() -> None:
+    for case in CASES.values():
+        for each in case().roles:
+            count = each.coverage
+            assert count.judged + sum(number for _, number in count.others) == count.can_fail
+    absent = judged("SM-INFER-PING-02", Verdict.NOT_APPLICABLE)
+    others = dict(role(one(UNSEEN, built=["SM-INFER-PING-01", "SM-INFER-PING-02"]), INFERENCE).coverage.others)
+    assert others["not judged in this run"] == 2
+    assert set(others) == {
+        "of features and kinds of product that it does not claim",
+        "of training",
+        "not judged by this version",
+        "not judged in this run",
+    }
+    less = dict(role(one(absent, built=["SM-INFER-PING-01", "SM-INFER-PING-02"]), INFERENCE).coverage.others)
+    assert less["not judged in this run"] == 1
 
 
 def test_a_profile_widens_what_can_fail_and_asks_for_what_is_not_built() -> None:

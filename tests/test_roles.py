@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from sm_contract.candidate import given
+from sm_contract.declaration import read_declaration
 from sm_contract.record import FileFact, ImageFacts, Life, LogLine, Program
 from sm_contract.scenarios.roles import decide
 
@@ -73,6 +77,35 @@ def test_a_role_is_found_out(facts: ImageFacts, life: Life, claimed: bool | None
     fact = decide("inference", None, facts, [life])
     assert (fact.claimed, fact.how) == (claimed, "found out")
     assert why in fact.why
+
+
+def test_a_table_with_data_claims_its_role_whatever_the_image_answers() -> None:
+    failing = answer(code=1, log="Traceback")
+    fact = decide("inference", None, image(PYTHON, knows=False), [failing], table="[inference]")
+    assert (fact.claimed, fact.how, fact.why) == (True, "declared", "[inference]")
+    fact = decide("inference", ("training",), image(), [failing], table="[inference]")
+    assert (fact.claimed, fact.why) == (False, "inference is not among the declared roles")
+
+
+@pytest.mark.parametrize(
+    ("text", "tables"),
+    [
+        ("", ("", "")),
+        ("[inference]\nenvironment = { A = 'b' }\n[training]\nenvironment = { A = 'b' }", ("", "")),
+        ("[inference]\nmodel = 'here'", ("", "[inference]")),
+        ("[[inference.requests]]\nbody = 'here/a'\ncontent_type = 'a/b'", ("", "[inference]")),
+        ("[training]\nhyperparameters = { a = 'b' }", ("[training]", "")),
+        ("[training]\nbad_hyperparameters = { a = 'b' }", ("[training]", "")),
+        ("[training.channels.here]\npath = 'here'", ("[training]", "")),
+    ],
+)
+def test_which_tables_hold_data_of_a_role(tmp_path: Path, text: str, tables: tuple[str, str]) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "a").write_text("1\n")
+    (tmp_path / "sm-contract.toml").write_text(text)
+    data = given(read_declaration(tmp_path / "sm-contract.toml"))
+    assert (data.table_of("training"), data.table_of("inference")) == tables
+    assert given(None).table_of("inference") == ""
 
 
 @pytest.mark.parametrize(("declared", "claimed"), [(("training",), False), (("inference",), True)])

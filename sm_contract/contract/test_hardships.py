@@ -60,7 +60,8 @@ def test_relies_on_no_numeric_owner(record: Record) -> None:
         raise Violation(
             expected="a run as a user and group that the image does not know (12345:12345), its outputs open to all",
             observed=f"as that user {found(life)}; as the image's own it works",
-            fix="let every user read and execute the program's files, write to /tmp, and chown nothing at start",
+            fix="let every user read and execute the program's files, write below /tmp or where every user may (a file "
+            "that only the image's user may write is enough to fail), and chown nothing at start",
             because=telling(life),
             evidence=[life],
         )

@@ -26,7 +26,7 @@ def test_the_body_of_a_ping_is_empty(serving: Serving) -> None:
             raise Violation(
                 expected="status 200 with nothing in the body (a line break does no harm)",
                 observed=f"{one.body_bytes} bytes with status 200: {one.body_head!r} ({life.name})",
-                fix="return an empty body: the status alone tells the platform",
+                fix="return an empty body: the status alone decides, and a body only warns",
                 evidence=[one],
             )
 
@@ -66,7 +66,8 @@ def test_no_ping_is_good_without_the_model(serving: Serving) -> None:
         raise Violation(
             expected="no 200 for /ping, or the end of the container, with /opt/ml/model empty",
             observed=f"200 for /ping, and {outcome(one)} for an invocation ({empty.name})",
-            fix="load the model before the first 200, and answer /ping with 503 where it cannot be loaded",
+            fix="load the model before the first 200; where it cannot be loaded, answer /ping with 503, or let the "
+            "container end",
             because=f"the body says: {one.body_head[:120]}" if one.body_head else telling(empty),
             evidence=[*[ping for ping in empty.pings if ping.status == 200][:1], one],
         )

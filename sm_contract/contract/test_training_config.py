@@ -46,9 +46,7 @@ def test_reads_the_config_files_by_their_names(training: Training) -> None:
     if not good(training):
         why_not(training, "train.bare")
     if not training.candidate.bad_hyperparameters:
-        raise NotTestable(
-            "declare [training] bad_hyperparameters: an illegal value that has an effect proves the reading"
-        )
+        raise NotTestable("declare [training] bad_hyperparameters: a value that the algorithm has to refuse")
     if training.life("train.bad_hyperparameter").exit_code == 0:
         raise Blocked("SM-TRAIN-FAIL-02")
 

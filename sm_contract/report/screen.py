@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -18,6 +19,8 @@ MOST = 5  # lines of a text that an image may have filled
 _MOST_OF_LOG = 3  # lines of the page for one of the log
 _MOMENTS = 12
 _EVIDENCE = 3
+_STATUS = re.compile(r"(?<![\w.])(?<!\d:)[1-5]\d\d(?![\w.:])")
+_TROUBLE = re.compile(r"error|exception|fail|traceback|time ?out", re.IGNORECASE)
 
 
 def failure(
@@ -31,7 +34,7 @@ def failure(
         ((("", ""),)),
         *page.row("expected", judgement.expected, most=MOST),
         *page.row("observed", judgement.observed, style="bold", most=MOST),
-        *(page.row("because", judgement.because, most=MOST) if judgement.because else []),
+        *because(judgement, page),
         *_cloud(judgement, result, page),
         *page.row("fix", judgement.fix, style="green", most=MOST),
         ((("", ""),)),
@@ -48,10 +51,16 @@ def warning(judgement: Judgement, result: ImageResult, page: Page) -> list[Line]
     return [
         *entitled(judgement, page, "yellow bold"),
         *page.row("observed", judgement.observed, most=3),
+        *because(judgement, page),
         *page.row("fix", judgement.fix, style="green", most=3),
         *_sources(judgement.sources[:1], page),
         *_by_hand(judgement, result, page),
     ]
+
+
+def because(judgement: Judgement, page: Page) -> list[Line]:
+    """The cause, where the log or an answer names it."""
+    return page.row("because", judgement.because, most=MOST) if judgement.because else []
 
 
 def entitled(judgement: Judgement, page: Page, style: str) -> list[Line]:
@@ -142,6 +151,15 @@ def _evidence(judgement: Judgement, page: Page) -> Iterator[Line]:
         yield from page.row("" if position else "evidence", text, most=2)
 
 
+def _good_ping(line: str) -> bool:
+    """Whether a line of a log is no more than a server's note of a ping that it answered with 200."""
+    before, path, after = line.partition("/ping")
+    if not path or after[:1].isalnum() or _TROUBLE.search(line):
+        return False
+    told = _STATUS.findall(after)[:1] or _STATUS.findall(before)[-1:]
+    return told[0] == "200" if told else "GET" in line
+
+
 def _timeline(life: Life, page: Page) -> Iterator[Line]:
     label = f"{life.name}, {life.role} on {life.network} network" if life.network else life.name
     yield from page.row("timeline", label, style="light")
@@ -162,11 +180,15 @@ def moments(events: Sequence[Event]) -> list[str]:
 
 
 def _log(life: Life, page: Page) -> Iterator[Line]:
-    tail = life.log[-LOG_LINES:]
-    if not tail:
+    if not life.log:
         yield from page.row("log", "empty", style="light")
         return
+    # our own pings come several times a second: what else was said has scrolled away under them
+    others = [line for line in life.log if not _good_ping(line.text)] if len(life.log) > LOG_LINES else []
+    tail = (others or life.log)[-LOG_LINES:]
     told = f"last {len(tail)} of {plural(len(life.log), 'line')}" if len(life.log) > len(tail) else "all of it"
+    if others and len(others) < len(life.log):
+        told += f", {plural(len(life.log) - len(others), 'line')} of good pings left out"
     if life.stop is not None and not any(line.at > life.stop.at for line in life.log):
         told += ", none after SIGTERM"
     if life.log_cut:

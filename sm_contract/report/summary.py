@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from sm_contract.catalogue import catalogue
+from sm_contract.coverage import chapter_of
 from sm_contract.measured import biggest, spreads
 from sm_contract.record import Record
-from sm_contract.report.screen import bad_life, course, entitled, failure, warning
+from sm_contract.report.screen import bad_life, because, course, entitled, failure, warning
 from sm_contract.report.text import Line, Page, duration, milliseconds, plural
-from sm_contract.result import DECLARE_ROLES, Conclusion, ImageResult, RoleResult
+from sm_contract.result import DECLARE_ROLES, NOT_BUILT, NOT_BY_US, Conclusion, ImageResult, RoleResult
 from sm_contract.verdict import Judgement, Verdict
 
 _STYLES = {
@@ -33,6 +35,10 @@ _TO_CLAIM_ONE = (
     "/usr/local/bin/train, executable), or by an ENTRYPOINT that takes this word as its argument."
 )
 _FEW = 6
+_ABOUT = {  # what a scope is about, where its name says too little
+    "hygiene": "secrets, caches, licences",
+    "training-file": "File and FastFile channels",
+}
 _NAMED_ABOVE = ("not testable", "blocked")
 
 
@@ -60,6 +66,8 @@ def ending(result: ImageResult, page: Page, status: int | None = None) -> list[L
     """The last line: the image (or both of a pair) and what it is, waivers named."""
     told = []
     for role in result.roles:
+        if role.left_out:
+            continue
         waived = f" ({', '.join(role.waived)})" if role.conclusion is Conclusion.WITH_WAIVERS else ""
         told.append(f"{role.role} {role.text}{waived}")
     if not told:
@@ -141,6 +149,7 @@ def _waived(result: ImageResult, page: Page) -> list[Line]:
         lines += entitled(judgement, page, "purple bold")
         lines += page.row("waived", until, most=3)
         lines += page.row("observed", judgement.observed, most=3)
+        lines += because(judgement, page)
     return lines
 
 
@@ -157,9 +166,12 @@ def _not_testable(result: ImageResult, page: Page) -> list[Line]:
     groups = grouped(result.of(Verdict.NOT_TESTABLE))
     lines: list[Line] = [_BLANK, page.rule("not testable here", "yellow")] if groups else []
     told: set[str] = set()
+    costly = {gap.id for role in result.roles for gap in role.open_gaps}
     for reason, judgements in groups.items():
         lines += page.row("", reason, column=1, most=_MOST_OF_REASON)
         lines += page.items("", (j.id for j in judgements), column=3, style="light")
+        if costly.isdisjoint(j.id for j in judgements):
+            lines += page.row("", "no effect on the exit status", column=3, style="light")
         life = bad_life(judgements[0], result)
         if life is not None and life.name not in told:  # what our sample met is what its owner wants to see
             told.add(life.name)
@@ -187,10 +199,13 @@ def _counts(result: ImageResult, page: Page) -> list[Line]:
 
 
 def _role(role: RoleResult, page: Page) -> list[Line]:
+    if role.left_out:
+        return [((f" {page.mark('–')} {role.role}: {role.text}", "light"),)]  # noqa: RUF001
     mark, style = _CONCLUSIONS[role.conclusion]
     whole = role.conclusion in (Conclusion.CONFORMANT, Conclusion.WITH_WAIVERS)
     lines: list[Line] = [((f" {page.mark(mark)} {role.role}: {role.text}", style),)]
     lines += page.row("", str(role.coverage) if whole else f"judged {role.coverage}", column=3)
+    lines += page.row("", role.coverage.rest, style="light", column=3) if role.coverage.rest else []
     for label, ids in (("broken", role.broken), ("waived", role.waived)):
         lines += page.items(f"  {label}", ids, column=15) if ids else []
     return lines + _gaps(role, page)
@@ -204,18 +219,21 @@ def _not_claimed(result: ImageResult, page: Page) -> list[Line]:
 
 
 def _gaps(role: RoleResult, page: Page) -> list[Line]:
-    """What was not judged: how many of a kind, and which, where they are few and not named above."""
+    """What was not judged: how many of a kind, and which, where they make the run partial or are few."""
+    unknown = any(gap.kind == DECLARE_ROLES for gap in role.gaps)  # what that costs is said in its own words
     kinds: dict[str, list[str]] = {}
     for gap in role.gaps:
-        kinds.setdefault(f"{gap.kind}, accepted" if gap.accepted else gap.kind, []).append(gap.id)
+        kind = NOT_BY_US if gap.kind == NOT_BUILT else gap.kind
+        kinds.setdefault(f"{kind}, accepted" if gap.accepted else kind, []).append(gap.id)
     why = role.gaps[0].reason if kinds.pop(DECLARE_ROLES, None) else ""
     told = []
     for kind, ids in kinds.items():
-        named = kind not in _NAMED_ABOVE and len(ids) <= _FEW
+        costs = role.conclusion is Conclusion.PARTIAL and not unknown
+        named = costs if kind in _NAMED_ABOVE else len(ids) <= _FEW
         told.append(f"{plural(len(ids), 'MUST')} {kind}" + (f" ({', '.join(ids)})" if named else ""))
     return [
         *(page.row("  because", why, column=15) if why else []),
-        *(page.row("  not judged", "; ".join(told), column=15) if told else []),
+        *(page.items("  not judged", told, column=15, between="; ") if told else []),
     ]
 
 
@@ -235,8 +253,22 @@ def _remarks(result: ImageResult, page: Page) -> list[Line]:
     told += [f"{len(result.filtered)} filtered out"] if result.filtered and not result.incomplete else []
     lines += page.items("run", told, between=" · ")
     if result.not_built:
-        lines += page.row("not built", f"{plural(len(result.not_built), 'requirement')} that apply to this image")
+        lines += _beyond(result.not_built, page)
     return lines
+
+
+def _beyond(ids: Sequence[str], page: Page) -> list[Line]:
+    """What applies and is not judged by this version: how many, of which chapters, on what."""
+    chapters: dict[str, list[str]] = {}
+    for id in ids:
+        chapters.setdefault(chapter_of(id), []).append(catalogue()[id].scope)
+    told = []
+    for chapter, scopes in chapters.items():
+        about = ", ".join(dict.fromkeys(_ABOUT.get(scope, scope.replace("-", " ")) for scope in scopes))
+        told.append(f"{len(scopes)} SM-{chapter}-* ({about})")
+    verb = "applies" if len(ids) == 1 else "apply"
+    text = f"{plural(len(ids), 'requirement')} {verb} that this version does not judge:"
+    return [*page.row("not judged", text), *page.items("", told, between="; ")]
 
 
 def _measured(record: Record, page: Page) -> list[Line]:

@@ -349,7 +349,7 @@ class Plan:
 
     def _decide(self, role: str, image: ImageFacts) -> None:
         lives = [life for life in self.lives.values() if life.role == role]
-        self.roles[role] = decide(role, self.given.roles, image, lives)
+        self.roles[role] = decide(role, self.given.roles, image, lives, table=self.given.table_of(role))
 
     def _good(self, *names: str) -> str | None:
         return next((name for name in names if name in self.lives and self._life(name).good), None)

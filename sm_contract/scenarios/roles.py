@@ -9,13 +9,20 @@ from sm_contract.record import TRAINING, WORD, ImageFacts, Life, RoleFact
 USAGE = re.compile(r"^usage[: ]|\busage:", re.IGNORECASE | re.MULTILINE)
 
 
-def decide(role: str, declared: tuple[str, ...] | None, image: ImageFacts, lives: list[Life]) -> RoleFact:
-    """Decide on one role from the declaration, the image's files, and its answer to the word."""
+def decide(
+    role: str, declared: tuple[str, ...] | None, image: ImageFacts, lives: list[Life], *, table: str = ""
+) -> RoleFact:
+    """Decide on one role from the declaration, the image's files, and its answer to the word.
+
+    A ``table`` of the declaration that gives the role's data claims it, where no roles are declared.
+    """
     word = WORD[role]
     if declared is not None:
         there = role in declared
         why = f"roles = [{', '.join(declared)}]"
         return RoleFact(claimed=there, how="declared", why=why if there else f"{role} is not among the declared roles")
+    if table:
+        return RoleFact(claimed=True, how="declared", why=table)
     worked = next((life for life in lives if life.saved or life.ready_at is not None), None)
     if worked is not None:
         did = "trained" if role == TRAINING else "served"

@@ -6,7 +6,7 @@ from __future__ import annotations
 TEXTS = {
     "SM-INFER-PING-05": (
         '15 bytes with status 200: \'{"status":"ok"}\' (serve.bare)',
-        "return an empty body: the status alone tells the platform",
+        "return an empty body: the status alone decides, and a body only warns",
     ),
     "SM-INFER-PING-06": (
         "status 503 0.3 s after the first 200 of /ping, 2xx after 0.4 s (serve.bare)",
@@ -14,7 +14,7 @@ TEXTS = {
     ),
     "SM-INFER-PING-07": (
         "200 for /ping, and status 503 for an invocation (serve.empty)",
-        "load the model before the first 200, and answer /ping with 503 where it cannot be loaded",
+        "load the model before the first 200; where it cannot be loaded, answer /ping with 503, or let the container end",
     ),
     "SM-INFER-PING-09": (
         "2 s after gunicorn: worker [wsgi] was killed /ping is still 200, and an invocation gets status 502 (serve.probed)",

@@ -38,7 +38,7 @@ TEXTS = {
     ),
     "SM-PRIV-UID-02": (
         "as that user `serve` exited with 1 after 0.4 s (serve.other_user); as the image's own it works",
-        "let every user read and execute the program's files, write to /tmp, and chown nothing at start",
+        "let every user read and execute the program's files, write below /tmp or where every user may (a file that only the image's user may write is enough to fail), and chown nothing at start",
     ),
     "SM-PRIV-LIMITS-01": (
         "with that limit `serve` exited with 1 after 0.4 s (serve.strict+1,024 open files); with the engine's it works",
