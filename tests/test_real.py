@@ -36,6 +36,10 @@ def test_every_stack_was_judged_and_no_other_is_spoken_of() -> None:
     assert list(ON_FILE["stacks"]) == list(STACKS), "run make real NAMES=…"
     assert {path.stem for path in DOCS.glob("*.md")} == {"README", *STACKS}
     assert set(FINDINGS) <= set(STACKS)
+    languages = {language for stack in STACKS.values() for language in stack.language.split(", ")}
+    assert languages >= {"Python", "JavaScript", "Java", "R"}
+    roles = {role for row in ON_FILE["stacks"].values() for role in row["conclusions"]}
+    assert roles == {"training", "inference"}
 
 
 def test_the_overview_says_what_was_judged() -> None:
