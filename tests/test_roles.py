@@ -8,7 +8,7 @@ import pytest
 
 from sm_contract.candidate import given
 from sm_contract.declaration import read_declaration
-from sm_contract.record import FileFact, ImageFacts, Life, LogLine, Program
+from sm_contract.record import FileFact, ImageFacts, Life, Listener, LogLine, Program
 from sm_contract.scenarios.roles import decide
 
 SERVE = FileFact(path="/usr/bin/serve", real_path="/usr/bin/serve", kind="file", mode=0o755)
@@ -30,9 +30,25 @@ def image(
     )  # fmt: skip
 
 
-def answer(*, code: int = 2, log: str = "", ended: str = "itself", ready: float | None = None) -> Life:
+def answer(
+    *,
+    code: int = 2,
+    log: str = "",
+    ended: str = "itself",
+    ready: float | None = None,
+    on: tuple[str, int] | None = None,
+) -> Life:
     lines = tuple(LogLine(at=0, stream="stderr", text=text) for text in log.splitlines())
-    return Life(name="serve.bare", role="inference", exit_code=code, ended=ended, log=lines, ready_at=ready)
+    return Life(
+        name="serve.bare",
+        role="inference",
+        seconds=61.0,
+        exit_code=code,
+        ended=ended,
+        log=lines,
+        ready_at=ready,
+        listeners=None if on is None else (Listener(address=on[0], port=on[1]),),
+    )
 
 
 PYTHON = ("python", "/opt/program/main.py")
@@ -71,6 +87,8 @@ PYTHON = ("python", "/opt/program/main.py")
         (image(PYTHON), answer(code=1, log="cannot serve: No such file: '/opt/ml/model/m'"), None, "nothing shows"),
         (image(PYTHON), answer(ended="stopped", ready=0.3), True, "served when given"),
         (image(PYTHON), answer(ended="serving"), False, "ignores the word"),
+        (image(PYTHON), answer(ended="stopped", on=("0.0.0.0", 8080)), True, "listens on port 8080 when given `serve`"),
+        (image(PYTHON), answer(ended="stopped", on=("127.0.0.1", 5000)), None, "was still running after 61 s and had"),
     ],
 )
 def test_a_role_is_found_out(facts: ImageFacts, life: Life, claimed: bool | None, why: str) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from sm_contract.record import TRAINING, WORD, ImageFacts, Life, RoleFact
+from sm_contract.record import INFERENCE, TRAINING, WORD, ImageFacts, Life, RoleFact
 
 USAGE = re.compile(r"^usage[: ]|\busage:", re.IGNORECASE | re.MULTILINE)
 
 
-def decide(
+def decide(  # noqa: PLR0911  # a decision list reads best as one
     role: str, declared: tuple[str, ...] | None, image: ImageFacts, lives: list[Life], *, table: str = ""
 ) -> RoleFact:
     """Decide on one role from the declaration, the image's files, and its answer to the word.
@@ -28,6 +28,8 @@ def decide(
         did = "trained" if role == TRAINING else "served"
         how = "with its own CMD" if worked.change == "own command" else f"when given `{word}`"
         return _found(True, f"it {did} {how}")
+    if role == INFERENCE and any(one.right for life in lives for one in life.listeners or ()):
+        return _found(True, f"it listens on port 8080 when given `{word}`")
     answer = next((life for life in lives if not life.base), None)
     if answer is not None and answer.ended == "serving":
         return _found(False, f"given `{word}` it serves: it ignores the word")
@@ -61,8 +63,15 @@ def _by_answer(word: str, image: ImageFacts, answer: Life | None) -> RoleFact:
     if refused and _takes_for_a_file(word, log):
         end = f"ended with exit code {answer.exit_code if answer else None}: it took the word for a file and found none"
         return _found(None, f"`{started}` {end} ({_line_with(word, log)})")
-    end = "was not tried" if answer is None else answer.start_error or f"ended with exit code {answer.exit_code}"
-    return _found(None, f"`{started}` {end}, and nothing shows whether the image knows the word")
+    return _found(None, f"`{started}` {_end(answer)}, and nothing shows whether the image knows the word")
+
+
+def _end(answer: Life | None) -> str:
+    if answer is None:
+        return "was not tried"
+    if answer.start_error or answer.ended == "itself":
+        return answer.start_error or f"ended with exit code {answer.exit_code}"
+    return f"was still running after {answer.stop.at if answer.stop else answer.seconds:.0f} s and had to be ended"
 
 
 UNKNOWN = (
