@@ -8,10 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sm_contract.record import TRAINING, Life, Stop
+from sm_contract.record import TRAINING, Invocation, Life, Ping, Stop
 
 SUFFIX = "@alone"
-CONTRACT = {"start": 480.0, "ping": 2.0, "connect": 0.25, "invoke": 60.0}  # seconds, where a life does not say
+CONTRACT = {
+    "start": 480.0,
+    "ping": 2.0,
+    "connect": 0.25,
+    "invoke": 60.0,
+    "stop": 30.0,
+}  # seconds, where a life does not say
 
 
 def is_alone(name: str) -> bool:
@@ -67,7 +73,9 @@ def late(life: Life) -> bool:
 def _late_while_healthy(life: Life, since: float) -> bool:
     limits, stop = {**CONTRACT, **life.limits}, life.stop
     pings = [ping for ping in life.pings if ping.at >= since and ping.connect_seconds is not None]
-    connected = [ping.connect_seconds or 0.0 for ping in pings] + [i.connect_seconds or 0.0 for i in life.invocations]
+    # the first good ping connected before it was healthy
+    later: list[Ping | Invocation] = [*(ping for ping in pings if ping.at > since), *life.invocations]
+    connected = [one.connect_seconds or 0.0 for one in later]
     return (
         since > limits["start"]
         or any(ping.seconds > limits["ping"] for ping in pings)

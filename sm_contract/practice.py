@@ -290,13 +290,13 @@ _SERVING: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "Both application/octet-stream and text/plain fit any body.": ("bytes", "text"),
         "A packed body counts as what it holds.": ("packed",),
         "An empty answer needs no Content-Type.": ("an empty body without one",),
-        "An error may be an HTML page, or have no Content-Type.": ("errors as a page", "errors without one"),
     },
     "SM-INFER-INVOKE-07": {
         "Which format is the default is open.": ("another default",),
     },
     "SM-INFER-INVOKE-10": {
         "Which status of 400 and above is open: 400, 415, 500 and 503 are all seen.": ("415", "500", "503"),
+        "An error may be an HTML page, or have no Content-Type.": ("errors as a page", "errors without Content-Type"),
         "The connection may be closed without an answer.": ("closed without an answer",),
         'An empty body may get 204, or an empty prediction, also with "error": null in it.': (
             "204 for an empty body",
@@ -337,9 +337,6 @@ _SERVING: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "SM-INFER-STOP-02": {
         "The code after SIGTERM is open: 0, 1, 143.": ("143 after 25 s", "code 1"),
-        "SIGTERM right after the first good ping is lost by a widely used server: judged is a stop seconds later.": (
-            "lost right after the first good ping",
-        ),
     },
 }
 

@@ -179,7 +179,8 @@ def test_the_images_own_command_and_files_are_tried_where_there_are_any() -> Non
     [
         (UP, False),
         (replace(UP, pings=(Ping(at=1, seconds=2.4, status=200, connect_seconds=0.01),)), True),
-        (replace(UP, pings=(Ping(at=1, seconds=0.4, status=200, connect_seconds=0.3),)), True),
+        (replace(UP, pings=(Ping(at=1.2, seconds=0.4, status=200, connect_seconds=0.3),)), True),
+        (replace(UP, pings=(Ping(at=1, seconds=0.4, status=200, connect_seconds=0.3),)), False),  # not ready before it
         (replace(UP, pings=(Ping(at=1, seconds=9, error="refused"),)), False),
         (replace(UP, pings=(Ping(at=0.5, seconds=2.4, status=200, connect_seconds=0.3),)), False),  # not ready yet
         (replace(UP, ended="itself", pings=(Ping(at=1, seconds=2.4, status=200, connect_seconds=0.01),)), True),

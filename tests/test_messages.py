@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from good_record import fail, good_record, lines, trained, unhealthy
+from mutations import measured_again
 
 from sm_contract.asking import built
 from sm_contract.contract.reading import telling
@@ -178,7 +179,7 @@ def test_a_training_that_was_never_told_to_end_shows_nothing_by_its_end() -> Non
         ((), "declare [inference] model and [[inference.requests]] with a body of yours: our sample of text/csv was"),
         (
             ("requests",),
-            "declare [inference] model: without one, request 0 (text/csv) was answered with status 500 (no",
+            "declare [inference] model (an empty folder, if the image holds its own): without one, request 0",
         ),
     ],
 )
@@ -201,3 +202,20 @@ def test_a_server_that_was_given_no_model_is_not_accused_of_its_answers(declared
     found = verdict(record, id)
     assert found.verdict is Verdict.NOT_TESTABLE
     assert found.reason.startswith(said)
+
+
+def test_a_server_that_was_given_no_model_is_not_accused_of_its_silence() -> None:
+    good = good_record()
+    hung = Ping(at=470.0, seconds=10.0, error="timed out", connect_seconds=0.0004)
+    lives = {name: unhealthy(good.lives[name], hung) for name in ("serve.bare", "serve.full")}
+    record = replace(
+        good,
+        roles={**good.roles, TRAINING: RoleFact(claimed=False, how="declared", why="")},
+        candidate=replace(good.candidate, declared=("requests",)),
+        lives=lives,
+    )
+    record = measured_again(record)
+    assert verdict(record, "SM-INFER-PING-02").verdict is Verdict.FAILED
+    found = verdict(replace(record, model=ModelFacts(source="none")), "SM-INFER-PING-02")
+    assert found.verdict is Verdict.NOT_TESTABLE
+    assert found.reason.startswith("declare [inference] model (an empty folder, if the image holds its own): without")

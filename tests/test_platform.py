@@ -227,6 +227,7 @@ def _raw_deflate(data: bytes) -> bytes:
         ("gzip", gzip.compress, "gzip, deflate", True),
         ("deflate", zlib.compress, "gzip, deflate", True),
         ("deflate", _raw_deflate, "gzip, deflate", True),
+        ("gzip", lambda data: gzip.compress(data[:1000]) + gzip.compress(data[1000:]), "gzip", True),  # two members
         ("gzip", gzip.compress, "identity", False),  # nobody asked for it: the client gets it as it is
         ("br", gzip.compress, "gzip, deflate", False),
     ],
@@ -238,7 +239,7 @@ def test_what_was_allowed_to_be_compressed_is_unpacked(
     accepted: str,
     read: bool,
 ) -> None:
-    plain = b"0.5," * 100_000
+    plain = b"0.5," * 100_000 + b"1"
     sent = pack(plain)
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(sent)}\r\n\r\n".encode()
     connect = serve(answering(head + sent))

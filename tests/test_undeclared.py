@@ -83,5 +83,5 @@ def test_an_image_that_was_given_no_model_is_not_accused(tmp_path: Path) -> None
     )
     status, verdicts = judged(image, tmp_path)
     said = next(row["observed"] or row["reason"] for row in verdicts if row["id"] == "SM-INFER-INVOKE-01")
-    assert said.startswith("declare [inference] model: without one, request 0 (text/csv) was answered with status 500")
+    assert said.startswith("declare [inference] model (an empty folder, if the image holds its own): without one, ")
     assert status == 7

@@ -404,7 +404,8 @@ def _without_model(view: RoleView, said: str, seen: Life | Invocation) -> NotTes
     if training is not None and (root := cause(training)) and not good(training):
         failed = next(one for one in firsts(training) if not one.hit_limits)
         return _excuse(training, root, failed) or Blocked(root)
-    return NotTestable(f"declare [inference] model: without one, {said}", evidence=[seen])
+    model = "[inference] model (an empty folder, if the image holds its own)"
+    return NotTestable(f"declare {model}: without one, {said}", evidence=[seen])
 
 
 def _wants_data(view: RoleView, life: Life) -> NotTestable:

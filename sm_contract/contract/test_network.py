@@ -97,4 +97,4 @@ def _slow_connections(life: Life) -> list[Ping | Invocation]:
     """Connections that took too long once the server was healthy."""
     since, most = life.ready_at, limit(life, "connect", 0.25)
     seen: list[Ping | Invocation] = [*life.pings, *life.invocations]
-    return [one for one in seen if since is not None and one.at >= since and _connecting(one) > most]
+    return [one for one in seen if since is not None and one.at > since and _connecting(one) > most]

@@ -100,6 +100,8 @@ def test_saves_what_there_is(training: Training) -> None:
     if not training.candidate.long_hyperparameters:
         raise NotTestable(LONG)
     ((life, stop), *_) = _stops(training)
+    if stop.dropped and life.exit_code == 0:
+        raise NotTestable(f"{LONG}: {THROUGH}")
     if not life.saved:
         raise Violation(
             expected="a model below /opt/ml/model when a training is stopped midway",

@@ -135,18 +135,25 @@ class _Body:
             yield from self._pieces()
             return
         unpacker = None
-        for piece in self._pieces():
-            if unpacker is None:  # "deflate" has a header by the standard, and none from several servers
-                bare = self._packing == "deflate" and piece[0] & 0x0F != zlib.DEFLATED
-                unpacker = zlib.decompressobj(-zlib.MAX_WBITS if bare else zlib.MAX_WBITS | 32)
-            try:
-                yield unpacker.decompress(piece, _PIECE)
-                while rest := unpacker.unconsumed_tail:
+        try:
+            for piece in self._pieces():
+                rest = piece
+                while rest:
+                    if unpacker is None or unpacker.eof:  # the first, or of several members the next
+                        unpacker = self._unpacker(rest)
                     yield unpacker.decompress(rest, _PIECE)
-            except zlib.error as error:
-                raise http.client.HTTPException(str(error)) from error
+                    rest = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
+            if unpacker is not None:
+                yield unpacker.flush()
+        except zlib.error as error:
+            raise http.client.HTTPException(str(error)) from error
         if unpacker is not None and not unpacker.eof:
             raise http.client.IncompleteRead(b"")
+
+    def _unpacker(self, beginning: bytes) -> zlib._Decompress:
+        """Of what begins so: "deflate" has a header by the standard, and none from several servers."""
+        bare = self._packing == "deflate" and beginning[0] & 0x0F != zlib.DEFLATED
+        return zlib.decompressobj(-zlib.MAX_WBITS if bare else zlib.MAX_WBITS | 32)
 
     def _pieces(self) -> Iterator[bytes]:
         while piece := self._response.read(_PIECE):

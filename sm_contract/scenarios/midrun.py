@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Iterable
 
-from sm_contract.engine.protocol import Process
+from sm_contract.engine.protocol import NotReachable, Process
 from sm_contract.record import Kill, Stop, Survivor
 from sm_contract.scenarios.life import Watch
 
@@ -36,7 +37,7 @@ def kill_child(watch: Watch) -> Kill | None:
     children: list[Process] = []
     seen = held = False
     for _ in watch.wait(until, "a child process to kill", pace=0.1 if after is None else 0.02):
-        processes = inside.processes(watch.container)
+        processes = processes_of(watch)
         children = [process for process in processes if process.depth > 0]
         seen = seen or bool(children)
         if after is not None:
@@ -68,14 +69,15 @@ def stop(watch: Watch) -> Stop | None:
     if not _midway(watch):
         return None
     container, limit = watch.container, watch.stage.limits.train_stop
-    before = {process.pid: process for process in _processes(watch)}
+    before = {process.pid: process for process in processes_of(watch)}
     deaf = is_deaf(before.values())
     at, begin = watch.now(), time.monotonic()
     watch.event("SIGTERM")
     container.signal("SIGTERM")
     on_pipes = watch.setup.data == "pipes"
     for _ in watch.wait(begin + (min(limit, HELD) if on_pipes else limit), "the training to end after SIGTERM"):
-        deaf = deaf and is_deaf(_processes(watch))
+        if processes := processes_of(watch):
+            deaf = deaf and is_deaf(processes)
         if deaf and time.monotonic() - begin > DEAF:
             break
     seconds = time.monotonic() - begin
@@ -83,7 +85,7 @@ def stop(watch: Watch) -> Stop | None:
     survivors = None
     if killed:
         if watch.stage.engine.inside is not None:
-            survivors = tuple(_survivor(one, before.get(one.pid)) for one in _by_weight(_processes(watch)))[:NAMED]
+            survivors = tuple(_survivor(one, before.get(one.pid)) for one in _by_weight(processes_of(watch)))[:NAMED]
         watch.event("SIGKILL")
         container.signal("SIGKILL")
         container.exited.wait(10)
@@ -104,7 +106,7 @@ def _midway(watch: Watch) -> bool:
         return not watch.container.exited.is_set()
     still, before = 0, (frozenset[int](), 0.0)
     for _ in watch.wait(time.monotonic() + PATIENCE_TO_SETTLE, "a training that waits for its data", pace=0.1):
-        processes, used = _processes(watch), watch.container.cpu_seconds() or 0.0
+        processes, used = processes_of(watch), watch.container.cpu_seconds() or 0.0
         pids, at_work = frozenset(one.pid for one in processes), any(one.at_work for one in processes)
         still = still + 1 if pids == before[0] and used - before[1] < 0.01 and not at_work else 0
         before = (pids, used)
@@ -119,9 +121,12 @@ def _usual(watch: Watch) -> float:
     return min(watch.setup.usual, LAUNCHED)
 
 
-def _processes(watch: Watch) -> tuple[Process, ...]:
+def processes_of(watch: Watch) -> tuple[Process, ...]:
+    """The processes of a container; none where they are not to be seen, or are just ending."""
     inside = watch.stage.engine.inside
-    return inside.processes(watch.container) if inside is not None else ()
+    with contextlib.suppress(NotReachable):
+        return inside.processes(watch.container) if inside is not None else ()
+    return ()
 
 
 def is_deaf(processes: Iterable[Process]) -> bool:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from sm_contract import changes
-from sm_contract.alone import speaking
+from sm_contract.alone import is_alone, speaking
 from sm_contract.candidate import Given
 from sm_contract.engine.protocol import Container, EngineError, Volume
 from sm_contract.platform.content import Content
@@ -191,10 +191,10 @@ class Plan:
                     stage.contents.fill(volume, Content(members=lambda: [Member(path="model", data=b"\n")]))
                 else:
                     source.fill(volume)
-            life = serve(
-                on, self.given, setup, volume, patience=patience, stop_patience=self._stop_patience(), begun=begun
+            stop_patience = math.inf if is_alone(setup.name) else self._stop_patience()  # one alone is to prove it
+            return self._add(
+                serve(on, self.given, setup, volume, patience=patience, stop_patience=stop_patience, begun=begun)
             )
-            return self._add(life)
 
         begun = self._servers_begun.release
         self._side_by_side([lambda: one(full, begun=begun), lambda: one(bare, used, begun=begun)])

@@ -219,6 +219,8 @@ class Probing:
         assert inside is not None
         front = {pid for one in inside.listeners(self.watch.container) if one.port == 8080 for pid in one.pids}
         biggest = max(children, key=lambda process: process.rss)
+        if sum(one.pid in front for one in children) > 1:  # workers that share the socket, and no front end
+            return biggest
         behind = [one for one in children if one.pid not in front and one.rss > biggest.rss / 10]
         return max(behind, key=lambda process: process.rss, default=biggest)
 

@@ -9,20 +9,24 @@ from sm_contract.record import INFERENCE, TRAINING, WORD, ImageFacts, Life, Role
 USAGE = re.compile(r"^usage[: ]|\busage:", re.IGNORECASE | re.MULTILINE)
 
 
-def decide(  # noqa: PLR0911  # a decision list reads best as one
+def decide(
     role: str, declared: tuple[str, ...] | None, image: ImageFacts, lives: list[Life], *, table: str = ""
 ) -> RoleFact:
     """Decide on one role from the declaration, the image's files, and its answer to the word.
 
-    A ``table`` of the declaration that gives the role's data claims it, where no roles are declared.
+    A ``table`` of the declaration that gives the role's data claims it, where no roles are declared and the image
+    does not show that it lacks it: one declaration may speak of several images.
     """
-    word = WORD[role]
     if declared is not None:
         there = role in declared
         why = f"roles = [{', '.join(declared)}]"
         return RoleFact(claimed=there, how="declared", why=why if there else f"{role} is not among the declared roles")
-    if table:
-        return RoleFact(claimed=True, how="declared", why=table)
+    found = _found_out(role, image, lives)
+    return RoleFact(claimed=True, how="declared", why=table) if table and found.claimed is None else found
+
+
+def _found_out(role: str, image: ImageFacts, lives: list[Life]) -> RoleFact:
+    word = WORD[role]
     worked = next((life for life in lives if life.saved or life.ready_at is not None), None)
     if worked is not None:
         did = "trained" if role == TRAINING else "served"

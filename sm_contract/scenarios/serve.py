@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from sm_contract.candidate import Given
-from sm_contract.engine.protocol import Container, Inside, Mount, NotReachable, Volume
+from sm_contract.engine.protocol import Mount, NotReachable, Volume
 from sm_contract.platform import formats, invoke
 from sm_contract.platform.http import Answer, Connect, exchange, first_bytes
 from sm_contract.platform.limits import Limits
@@ -22,10 +22,10 @@ from sm_contract.record import BUSY, EARLY, HUGE, Invocation, Life, Listener, Pi
 from sm_contract.scenarios.additional import additional
 from sm_contract.scenarios.bodies import Body
 from sm_contract.scenarios.life import Stage, Watch, watched
-from sm_contract.scenarios.midrun import DEAF, is_deaf
 from sm_contract.scenarios.pinging import HEALTHY_PACE, SELDOM, SLOW_PING, rounded, send_ping
 from sm_contract.scenarios.probing import Probing
 from sm_contract.scenarios.setup import Setup
+from sm_contract.scenarios.stopping import stop
 
 UNOPENED = 0.3  # seconds for a connection before the port has ever opened
 CLOSED_PACE = 0.03  # seconds between pings until the port opens
@@ -36,9 +36,7 @@ WHOLE_LIFE = 5.0  # seconds of health that a thorough life shows at least
 WHOLE_LIFE_PINGS = 20
 BUSY_SECONDS = 2.0  # of parallel invocations
 BUSY_EACH = 50  # invocations per sender at most
-TOLD = 5.0  # seconds for a listener to end that gets SIGTERM itself
 SOON, LATER = 3.0, 25.0  # seconds in which the first invocation is tried again: after an error, after 502, 503, 504
-STILL_PACE = 0.5  # seconds between two looks at whether a server that was told to end does anything
 LOOK = 3.0  # seconds between two looks at where a server listens that does not take connections
 
 
@@ -360,67 +358,10 @@ class _Host:
             if time.monotonic() >= until and len(healthy) >= WHOLE_LIFE_PINGS:
                 return
 
-    def _ends_when_told(self, inside: Inside, outlived: tuple[Listener, ...]) -> bool:
-        """Send SIGTERM to the listeners themselves: one that ends now had not been told before."""
-        container = self.watch.container
-        for pid in {pid for one in outlived for pid in one.pids}:
-            with contextlib.suppress(ProcessLookupError):
-                inside.kill(container, pid, "SIGTERM")
-        until = time.monotonic() + TOLD
-        while time.monotonic() < until and not container.exited.wait(0.1):
-            if not _on_8080(inside, container):
-                return True
-        return container.exited.is_set()
-
     # --- the end
 
     def _stop(self) -> None:
-        """SIGTERM, a wait, SIGKILL; or the note that the server ended before it was asked to."""
-        container, watch = self.watch.container, self.watch
-        if container.exited.is_set():
-            watch.note_exit()
-            return
-        limit = min(self._limits.stop, self.stop_patience)
-        inside = watch.stage.engine.inside
-        deaf, still = inside is not None and is_deaf(inside.processes(container)), list[bool]()
-        at, begin = watch.now(), time.monotonic()
-        watch.event("SIGTERM")
-        container.signal("SIGTERM")
-        for _ in watch.wait(begin + limit, "the server to end after SIGTERM", pace=STILL_PACE):
-            if inside is not None:
-                processes = inside.processes(container)
-                still.append(not any(process.at_work for process in processes))
-                deaf = deaf and is_deaf(processes)
-            if deaf and time.monotonic() - begin > DEAF:
-                break
-        killed = not container.exited.is_set()
-        seconds = time.monotonic() - begin
-        outlived = ended_when_told = None
-        if killed:
-            if inside is not None:
-                outlived = _on_8080(inside, container)
-                if outlived and not any(one.pid_one for one in outlived):
-                    watch.event("SIGTERM to the listener itself")
-                    ended_when_told = self._ends_when_told(inside, outlived)
-            watch.event("SIGKILL")
-            container.signal("SIGKILL")
-            container.exited.wait(10)
-        self.stop = Stop(
-            at=at,
-            seconds=round(seconds, 4),
-            limit=limit,
-            killed=killed,
-            idle=round(seconds * sum(still) / len(still), 1) if killed and still else None,
-            dropped=killed and deaf,
-            listeners=outlived,
-            ended_when_told=ended_when_told,
-        )
-        watch.ended = "killed" if killed else "stopped"
-        watch.event(f"exit {container.exit_code()}")
-
-
-def _on_8080(inside: Inside, container: Container) -> tuple[Listener, ...]:
-    return tuple(one for one in inside.listeners(container) if one.port == 8080)
+        self.stop = stop(self.watch, min(self._limits.stop, self.stop_patience))
 
 
 def _text_headers(answer: Answer) -> tuple[tuple[str, str], ...]:

@@ -202,10 +202,6 @@ KEEPS = {
         Mutation("text", then(candidate(requests=()), _typed("text/plain", accept=""))),
         Mutation("an empty body without one", _typed("", body_bytes=0, body_head="")),
         Mutation("packed", servers(_those(_named("extra headers"), headers=PACKED, body_bytes=41))),
-        Mutation(
-            "errors as a page", _probed(_named(MALFORMED), headers=(("Content-Type", "text/html"),), body_head=H1)
-        ),
-        Mutation("errors without one", _probed(_named(MALFORMED), headers=())),
     ],
     "SM-INFER-INVOKE-07": [
         Mutation("parameters of Accept and Content-Type", _typed("application/json;verbose=true")),
@@ -215,6 +211,10 @@ KEEPS = {
     "SM-INFER-INVOKE-10": [
         Mutation("204 for an empty body", _probed(_bad("an empty body"), status=204, body_bytes=0, body_head="")),
         Mutation("500", _probed(_named(MALFORMED), status=500)),
+        Mutation(
+            "errors as a page", _probed(_named(MALFORMED), headers=(("Content-Type", "text/html"),), body_head=H1)
+        ),
+        Mutation("errors without Content-Type", _probed(_named(MALFORMED), headers=())),
         Mutation("closed without an answer", _probed(_named(MALFORMED), status=None, error="closed")),
         Mutation(
             "a prediction for an empty body",
