@@ -19,12 +19,12 @@ from typing import Any
 import docker as docker_py
 import pytest
 
+from fixtures import packages
 from sm_contract.engine import connect
 from sm_contract.engine.docker import DockerEngine
 from sm_contract.engine.protocol import Container, ContainerSpec
 
 NAME = f"sm-engine-test-{os.getpid()}"
-BUSYBOX = Path("/usr/bin/busybox")
 TOOLS = (
     "sh",
     "sleep",
@@ -82,13 +82,19 @@ def read_tar(chunks: Iterator[bytes]) -> dict[str, tarfile.TarInfo]:
         return {info.name.removeprefix("./") or ".": info for info in archive}
 
 
+def busybox_program() -> Path:
+    """A static busybox, skipping where there is none to be had."""
+    try:
+        return packages.busybox_program()
+    except packages.NoPackage as error:
+        pytest.skip(str(error))
+
+
 def busybox_tar(*extra: tuple[tarfile.TarInfo, bytes]) -> bytes:
-    if not BUSYBOX.exists():
-        pytest.skip("needs busybox-static")
     links = [member(f"bin/{tool}", type=tarfile.SYMTYPE, linkname="busybox") for tool in TOOLS]
     return tar(
         folder("bin"),
-        member("bin/busybox", BUSYBOX.read_bytes(), mode=0o755),
+        member("bin/busybox", busybox_program().read_bytes(), mode=0o755),
         *links,
         folder("etc"),
         member("etc/passwd", b"root:x:0:0::/:/bin/sh\nowner:x:1000:1000::/:/bin/sh\n"),

@@ -75,7 +75,7 @@ def outside() -> Iterator[str]:
             if done.returncode:
                 pytest.skip(f"{command}: {done.stderr}")
         server = subprocess.Popen(
-            ["ip", "netns", "exec", name, str(support.BUSYBOX), "nc", "-ll", "-p", "9999", "-e", "/bin/true"]
+            ["ip", "netns", "exec", name, str(support.busybox_program()), "nc", "-ll", "-p", "9999", "-e", "/bin/true"]
         )
         yield far
     finally:

@@ -13,7 +13,7 @@ from typing import Any
 
 import docker
 import pytest
-from engine_support import BUSYBOX, busybox_tar, client
+from engine_support import busybox_program, busybox_tar, client
 from image_support import (
     ONE,
     Layout,
@@ -221,7 +221,7 @@ class TestRealEngine:
     def test_the_merge_is_the_engines(self, api: Any, tmp_path: Path) -> None:
         """What the specification leaves open is taken from the engine that starts the image."""
         below = [
-            *((info, data) for info, data in [file("bin/busybox", BUSYBOX.read_bytes(), mode=0o755)]),
+            *((info, data) for info, data in [file("bin/busybox", busybox_program().read_bytes(), mode=0o755)]),
             folder("usr/lib", 0o711),
             symlink("lib", "usr/lib"),
             file("usr/lib/below", b"1"),
