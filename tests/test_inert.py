@@ -54,12 +54,12 @@ def test_it_prints_and_writes_nothing(folder: Path) -> None:
 def test_it_takes_less_than_20_ms(folder: Path) -> None:
     """Processor time of the whole of a run, the least of several, so that a busy machine proves nothing."""
 
-    def least(*how: str) -> float:
-        return min(_processor_time(folder, *how) for _ in range(5))
-
-    for _ in range(3):
-        more = least() - least("-p", "no:sm_contract")
-        if more < 0.020:
+    having, without = [], []
+    for _ in range(30):  # in turn, so that what slows down the one slows down the other as well
+        having.append(_processor_time(folder))
+        without.append(_processor_time(folder, "-p", "no:sm_contract"))
+        more = min(having) - min(without)
+        if len(having) >= 5 and more < 0.020:
             return
     pytest.fail(f"the plugin takes {more * 1000:.0f} ms of a run that does not want it")
 
