@@ -1,9 +1,11 @@
 """What a run costs beside the same lives driven by bare docker commands.
 
-    python -m benchmarks.reference
+    python -m benchmarks.reference [--core]
 
 Builds the reference image, judges it by the whole contract, then drives the same containers with the
 docker command alone: same inputs, same concurrency, same waits. Prints ratios of one run; asserts nothing.
+With ``--core`` it is the core of the contract alone: the MUSTs of the image, of training and of hosting, with
+privileges and isolation (`CORE`).
 """
 
 from __future__ import annotations
@@ -20,12 +22,18 @@ from pathlib import Path
 
 from fixtures.candidates import build
 from sm_contract.candidate import given
+from sm_contract.catalogue import catalogue
 from sm_contract.declaration import read_declaration
 from sm_contract.journal import read_journal
 from sm_contract.platform import config
 from sm_contract.platform.tree import directory, folder, tar_stream
 from sm_contract.record import Life
 
+CORE_SCOPES = ("base-image", "base-training", "base-hosting")
+CORE_BESIDE = ["PRIV-PRIVILEGED", "PRIV-CAPABILITY", "PRIV-MOUNT", "PRIV-TERMINAL", "TRAIN-NET", "INFER-ISO"]
+CORE_BESIDE += ["OFFLINE-INVOKE", "OFFLINE-CREDENTIALS", "OFFLINE-DROP"]
+CORE = [id for id, entry in catalogue().items() if entry.level == "MUST" and entry.scope in CORE_SCOPES]
+CORE += [f"SM-{name}-01" for name in CORE_BESIDE]
 AT_ONCE = 3  # containers side by side, as in the run on two processors
 MARK = "sm-contract-benchmark"
 
@@ -101,7 +109,8 @@ def main() -> None:
         candidate = build("reference", Path(home))
         report = Path(home, "report")
         began = time.monotonic()
-        command = [sys.executable, "-m", "pytest", *candidate.arguments, f"--sm-report={report}", "-q"]
+        only = [f"--sm-only={id}" for id in CORE] if "--core" in sys.argv else []
+        command = [sys.executable, "-m", "pytest", *candidate.arguments, *only, f"--sm-report={report}", "-q"]
         status = subprocess.run(command, capture_output=True, check=False, cwd=home).returncode
         wall = time.monotonic() - began
         (record,) = read_journal(report / "journal.jsonl").records.values()
