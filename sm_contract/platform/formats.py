@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 
 MOST = 8 * 1024 * 1024  # bytes that are looked at
-_MARKUP = re.compile(rb"^\s*(<!doctype|<html|<\?xml|<[a-z][a-z0-9]*[\s>/])", re.IGNORECASE)
+_MARKUP = re.compile(r"\s*<[!?\w:]")  # a name may have a prefix or be in any language
+_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def reads_as(body: bytes) -> tuple[str, ...]:
     """Of "json" (an object, a list, a text, a number …), "jsonlines" and "markup" (HTML, XML), those that it is."""
-    markup = ["markup"] if _MARKUP.match(body) else []
+    encoding = "utf-16" if body.startswith(_WIDE) else "utf-8-sig"
+    markup = ["markup"] if _MARKUP.match(body.decode(encoding, "replace")) else []  # it names its encoding itself
     found = []
     try:
-        text = body.decode("utf-8")
+        text = body.decode("utf-8")  # JSON is always that
     except UnicodeDecodeError:
-        return tuple(markup)  # it names its encoding itself; JSON is UTF-8
+        return tuple(markup)
     if _json(text):
         found.append("json")
     lines = [line for line in text.splitlines() if line.strip()]
