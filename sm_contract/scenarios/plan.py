@@ -22,6 +22,7 @@ from sm_contract.platform.content import Content
 from sm_contract.platform.tree import Member
 from sm_contract.record import INFERENCE, TRAINING, ImageFacts, Life, ModelFacts, RoleFact
 from sm_contract.requirements import registry
+from sm_contract.scenarios import stopping
 from sm_contract.scenarios.diagnosis import serving_follow_ups, training_follow_ups, unsure
 from sm_contract.scenarios.further import Further
 from sm_contract.scenarios.life import Stage
@@ -45,7 +46,6 @@ from sm_contract.scenarios.train import train
 
 FIRST_TRAININGS = ("train.full", "train.bare")
 FIRST_SERVERS = ("serve.full", "serve.bare")
-NO_END = 2.0  # seconds for a later life to end of a server that did not end when it was told
 GRACEFUL = "graceful-stop"
 UNCOMPRESSED = "uncompressed"
 
@@ -191,7 +191,7 @@ class Plan:
                     stage.contents.fill(volume, Content(members=lambda: [Member(path="model", data=b"\n")]))
                 else:
                     source.fill(volume)
-            stop_patience = math.inf if is_alone(setup.name) else self._stop_patience()  # one alone is to prove it
+            stop_patience = math.inf if is_alone(setup.name) else self._patience_to_stop()  # one alone is to prove it
             return self._add(
                 serve(on, self.given, setup, volume, patience=patience, stop_patience=stop_patience, begun=begun)
             )
@@ -309,10 +309,8 @@ class Plan:
         varied = replace(vary(bare, changes.TRAINED_CONTAINER, self.given), thorough=False)
         return one(varied, None, replace(stage, image=images[0], written=lambda _: None))  # nobody has that image
 
-    def _stop_patience(self) -> float:
-        """How a server ends is seen in the first lives; the others need not wait for one that did not."""
-        stops = [self.lives[name].stop for name in FIRST_SERVERS if name in self.lives]
-        return NO_END if len(stops) == 2 and all(stop is not None and stop.killed for stop in stops) else math.inf
+    def _patience_to_stop(self) -> float:
+        return stopping.patience([self.lives[name].stop for name in FIRST_SERVERS if name in self.lives])
 
     def _long_enough(self) -> float:
         """Seconds to become healthy under a hardship, for a server that has shown how long it needs."""

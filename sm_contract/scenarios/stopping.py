@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
+from collections.abc import Sequence
 
 from sm_contract.engine.protocol import Container, Inside, NotReachable
 from sm_contract.record import Listener, Stop
@@ -11,6 +13,7 @@ from sm_contract.scenarios.life import Watch
 from sm_contract.scenarios.midrun import DEAF, is_deaf, processes_of
 
 TOLD = 5.0  # seconds for a listener to end that gets SIGTERM itself
+NO_END = 2.0  # seconds for a later life to end of a server that did not end when it was told
 PACE = 0.5  # seconds between two looks at whether a server that was told to end does anything
 
 
@@ -54,6 +57,12 @@ def stop(watch: Watch, limit: float) -> Stop | None:
         listeners=outlived,
         ended_when_told=ended_when_told,
     )
+
+
+def patience(firsts: Sequence[Stop | None]) -> float:
+    """Seconds at most for the end of a later life: how a server ends was seen in the first two, unless one is amiss."""
+    never = len(firsts) == 2 and all(stop is not None and stop.killed for stop in firsts)
+    return NO_END if never else math.inf
 
 
 def _ends_when_told(inside: Inside, container: Container, outlived: tuple[Listener, ...]) -> bool:
