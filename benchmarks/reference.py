@@ -10,6 +10,7 @@ privileges and isolation (`CORE`).
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -106,6 +107,9 @@ def input_tree(declared: Path) -> bytes:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--core", action="store_true", help="the core of the contract alone")
+    core = parser.parse_args().core
     with tempfile.TemporaryDirectory() as home:
         candidate = build("reference", Path(home))
         report = Path(home, "report")
@@ -113,7 +117,7 @@ def main() -> None:
         compiled = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         subprocess.run([sys.executable, "-m", "pytest", "--sm-list"], env=compiled, capture_output=True, check=True)
         began = time.monotonic()
-        only = [f"--sm-only={id}" for id in CORE] if "--core" in sys.argv else []
+        only = [f"--sm-only={id}" for id in CORE] if core else []
         command = [sys.executable, "-m", "pytest", *candidate.arguments, *only, f"--sm-report={report}", "-q"]
         status = subprocess.run(command, capture_output=True, check=False, cwd=home, env=compiled).returncode
         wall = time.monotonic() - began

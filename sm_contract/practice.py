@@ -1,7 +1,7 @@
 """What real, working stacks do and the contract leaves open: no violation, and no reason to look for one.
 
-By the requirement it touches, each sentence with the names of the neutral mutations that prove it
-(``tests/mutations/``): a record changed that way keeps the whole contract. Without such a mutation no sentence.
+By the requirement it touches, each sentence with the names of the mutations that prove it (``tests/mutations/``): a
+record changed that way keeps the whole contract, or breaks another requirement and not this. Without one no sentence.
 """
 
 from __future__ import annotations
@@ -207,8 +207,8 @@ _SERVING: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "Connections may be slow until it is healthy.": ("slow before it was healthy",),
     },
     "SM-INFER-NET-04": {
-        "The status line may be one of HTTP/1.0.": ("HTTP/1.0",),
-        "A front end may answer 502 until its server is there.": ("502 before ready",),
+        "The status line may be one of HTTP/1.0.": ("404 in HTTP/1.0",),
+        "A front end may answer 502 until its server is there.": ("a front end without its server", "502 before ready"),
     },
     "SM-INFER-PING-01": {
         "Until it is ready any other status will do, 404 and 502 among them.": ("404 and 502 before ready",),
@@ -281,7 +281,9 @@ _SERVING: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "SM-INFER-INVOKE-05": {
         "What is not declared may be refused with any status: another type, or a charset behind a declared one.": (
-            "one type alone",
+            "another type refused",
+            "another type breaks it",
+            "a charset refused",
         ),
         "An answer may be empty.": ("204 for one",),
     },

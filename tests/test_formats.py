@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from sm_contract.platform.formats import reads_as
 
+TEXTS = st.text(st.characters(codec="utf-8"))
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS,
+    lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner),
 )
 
 
@@ -22,6 +23,7 @@ VALUES = st.recursive(
         (b'{"a": 1}', ("json", "jsonlines")),
         (b'{"a":\n 1}', ("json",)),
         (b'{"a": 1}\n{"a": 2}\n', ("jsonlines",)),
+        ('{"a": "one\u2028two"}\r\n{"a": 2}'.encode(), ("jsonlines",)),
         (b"4.75\n", ("json", "jsonlines")),
         (b"4.75,0.25\n", ()),
         (b"", ()),
@@ -44,7 +46,8 @@ def test_what_a_body_is(body: bytes, forms: tuple[str, ...]) -> None:
 
 @given(st.lists(VALUES, min_size=1))
 def test_lines_of_json_are_that_and_one_alone_is_both(values: list[object]) -> None:
-    found = reads_as("\n".join(map(json.dumps, values)).encode())
+    lines = [json.dumps(value, ensure_ascii=False) for value in values]
+    found = reads_as("\n".join(lines).encode("utf-8"))
     assert "jsonlines" in found
     assert len(values) > 1 or "json" in found
 

@@ -59,10 +59,9 @@ def stop(watch: Watch, limit: float) -> Stop | None:
     )
 
 
-def patience(firsts: Sequence[Stop | None]) -> float:
-    """Seconds at most for the end of a later life: how a server ends was seen in the first two, unless one is amiss."""
-    never = len(firsts) == 2 and all(stop is not None and stop.killed for stop in firsts)
-    return NO_END if never else math.inf
+def patience(before: Sequence[Stop | None]) -> float:
+    """Seconds at most for the end of a later life, where a server was killed in the two before."""
+    return NO_END if len(before) > 1 and all(stop is not None and stop.killed for stop in before) else math.inf
 
 
 def _ends_when_told(inside: Inside, container: Container, outlived: tuple[Listener, ...]) -> bool:

@@ -106,6 +106,17 @@ def _swapped(record: Record) -> Record:
     return replace(record, lives={**record.lives, PROBED: mixed(one)})
 
 
+def _well_again_later(record: Record) -> Record:
+    """A broken body ends a worker, and so the good request behind it fails until another is there."""
+    one = record.lives[PROBED]
+    at = next(n for n, i in enumerate(one.invocations) if i.name == MALFORMED and i.body_of == "a single brace")
+    bad, well = one.invocations[at : at + 2]
+    gone = {"status": 502, "body_head": "Bad Gateway"}
+    meanwhile = replace(well, **gone, at=bad.at + 0.01)
+    sent = (*one.invocations[:at], replace(bad, **gone), meanwhile, *one.invocations[at + 1 :])
+    return replace(record, lives={**record.lives, PROBED: replace(one, invocations=sent)})
+
+
 def _huge(**changed: Any) -> Callable[[Life], Life]:
     """A body of 25 MB at the end of it all."""
 
@@ -228,7 +239,7 @@ KEEPS = {
         Mutation("503", _probed(_named(MALFORMED), status=503, body_head="")),
     ],
     "SM-INFER-INVOKE-11": [
-        Mutation("a worker started again", _probed(_bad("a single brace"), status=502, body_head="Bad Gateway")),
+        Mutation("a worker started again", _well_again_later),
         Mutation("tracebacks in the log", life(PROBED, saying("Traceback (most recent call last):", "ValueError: {"))),
     ],
     "SM-INFER-INVOKE-12": [

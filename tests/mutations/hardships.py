@@ -53,7 +53,13 @@ _TOGETHER_ALONE = [
 ]
 
 BREAKS = {
-    "SM-PRIV-CAPABILITY-02": _both(changes.NO_CAPABILITIES, "su: cannot set groups: Operation not permitted"),
+    "SM-PRIV-CAPABILITY-02": [
+        *_both(changes.NO_CAPABILITIES, "su: cannot set groups: Operation not permitted"),
+        Mutation(
+            "workers of another user",
+            _serving('[emerg] chown("/tmp/client", 33) failed (1: Operation not permitted)', changes.NO_CAPABILITIES),
+        ),
+    ],
     "SM-PRIV-READONLY-01": [
         *_both(changes.READ_ONLY_ROOT, "open() '/var/run/nginx.pid' failed (30: Read-only file system)"),
         Mutation(

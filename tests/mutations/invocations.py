@@ -35,6 +35,16 @@ def _those(name: str, request: int | None = None, **facts: object) -> Change:
     return servers(change)
 
 
+def _undeclared(status: int, content_type: str) -> Change:
+    """A request of a type that nobody declared, after all others."""
+
+    def change(one: Life) -> Life:
+        sent = answer("another type", 0, one.invocations[-1].at + 0.01, status, "no such type")
+        return replace(one, invocations=(*one.invocations, replace(sent, content_type=content_type)))
+
+    return servers(change)
+
+
 def _answer(i: Invocation, status: int | None) -> Invocation:
     refused = answer("plain", i.request, i.at, status, '{"detail": "refused"}')
     return refused if status is not None else replace(refused, headers=(), body_head="", body_bytes=0, body_sha256="")
@@ -194,6 +204,9 @@ KEEPS = {
     "SM-INFER-INVOKE-05": [
         Mutation("204 for one", _those("plain", 1, status=204, body_bytes=0)),
         Mutation("one type alone", then(candidate(requests=REQUESTS[:1]), _only_the_first_type)),
+        Mutation("another type refused", _undeclared(415, "text/plain")),
+        Mutation("another type breaks it", _undeclared(500, "text/plain")),
+        Mutation("a charset refused", _undeclared(415, "text/csv; charset=utf-8")),
     ],
     "SM-INFER-INVOKE-08": [Mutation("given back in the body", _those("custom attributes", **OTHER))],
     "SM-INFER-INVOKE-09": [

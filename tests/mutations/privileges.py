@@ -206,7 +206,6 @@ KEEPS = {
         Mutation(
             "a warning in the log", servers(saying("cannot set the scheduler: Operation not permitted", "listening"))
         ),
-        Mutation("workers of another user", servers(saying("spawned worker as uid 33, gid 33", "listening"))),
     ],
     "SM-PRIV-MOUNT-01": [
         Mutation("the word mount in the log", trainings(saying("mount point /opt/ml/input/data found")))

@@ -169,6 +169,7 @@ BREAKS = {
         Mutation("a redirect to /ping/", _stuck(_answered(308))),
         Mutation("login wanted", _stuck(REFUSED, _answered(401))),
         Mutation("after start-up errors", _stuck(_answered(502), _answered(405))),
+        Mutation("404 in HTTP/1.0", _stuck(_answered(404), first_bytes="HTTP/1.0 404 File not found")),
     ],
     "SM-INFER-PING-02": [
         Mutation("one of them", _ping(21, seconds=3.02)),
@@ -181,7 +182,7 @@ BREAKS = {
     "SM-INFER-PING-03": [
         Mutation("sleeps 600 s", _stuck(REFUSED, listeners=())),
         Mutation("still loading", _stuck(_answered(503))),
-        Mutation("a front end without its server", _stuck(_answered(502))),
+        Mutation("a front end without its server", _stuck(_answered(502), first_bytes="HTTP/1.1 502 Bad Gateway")),
         Mutation("who listens cannot be seen", _stuck(REFUSED, listeners=None)),
         Mutation("healthy too late", servers(fields(ready_at=481.2, pings=(), stop=None))),
     ],
@@ -225,7 +226,6 @@ KEEPS = {
     ],
     "SM-INFER-NET-04": [
         Mutation("502 before ready", _before_ready(replace(_answered(502), at=0.3))),
-        Mutation("HTTP/1.0", servers(fields(first_bytes=r"HTTP/1.0 200 OK\r\nServer: BaseHTTP/0.6\r\n"))),
     ],
     "SM-INFER-PING-01": [
         Mutation(
