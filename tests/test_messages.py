@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from good_record import fail, good_record, lines, trained, unhealthy
+from good_record import fail, good_record, lines, served, trained, unhealthy
 from mutations import measured_again
 
 from sm_contract.asking import built
@@ -202,6 +202,35 @@ def test_a_server_that_was_given_no_model_is_not_accused_of_its_answers(declared
     found = verdict(record, id)
     assert found.verdict is Verdict.NOT_TESTABLE
     assert found.reason.startswith(said)
+
+
+def test_a_short_queue_shows_with_several_at_once_and_nobody_said_how_many() -> None:
+    good = good_record()
+    one = replace(good.candidate, concurrency=1)
+    declared = replace(one, declared=(*one.declared, "concurrency"))
+    assert verdict(replace(good, candidate=declared), "SM-INFER-NET-02").verdict is Verdict.PASSED
+    found = verdict(replace(good, candidate=one), "SM-INFER-NET-02")
+    assert found.verdict is Verdict.NOT_TESTABLE
+    assert found.reason.startswith("declare concurrency, how many invocations it takes at once")
+
+
+def test_a_clock_in_the_answers_hides_whether_the_model_is_read() -> None:
+    good = good_record()
+    lives = {**good.lives, "serve.empty": served("serve.empty")}
+    ticking = {
+        name: replace(
+            life,
+            invocations=tuple(
+                replace(one, body_sha256=f"{name}{n}") if one.request == 0 else one
+                for n, one in enumerate(life.invocations)
+            ),
+        )
+        for name, life in lives.items()
+    }
+    assert verdict(replace(good, lives=lives), "SM-INFER-MODEL-01").verdict is Verdict.FAILED
+    found = verdict(replace(good, lives=ticking), "SM-INFER-MODEL-01")
+    assert found.verdict is Verdict.NOT_TESTABLE
+    assert "its answers differ each time" in found.reason
 
 
 def test_a_server_that_was_given_no_model_is_not_accused_of_its_silence() -> None:

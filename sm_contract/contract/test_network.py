@@ -10,7 +10,7 @@ from sm_contract.contract.reading import limit, telling
 from sm_contract.contract.timing import confirmed
 from sm_contract.record import Invocation, Life, Listener, Ping
 from sm_contract.requirements import requirement
-from sm_contract.verdict import Violation
+from sm_contract.verdict import NotTestable, Violation
 from sm_contract.views import Serving
 
 SIMPLE = ("serve.bare", "serve.full")
@@ -54,6 +54,11 @@ def test_accepts_connections_in_time(serving: Serving) -> None:
                 else "",
                 evidence=sorted(slow, key=_connecting)[-3:],
             )
+    if serving.candidate.concurrency < 2 and "concurrency" not in serving.candidate.declared:
+        raise NotTestable(
+            "declare concurrency, how many invocations it takes at once (1, if it is one): connections were taken in "
+            "time one by one, and with more at once a short queue shows"
+        )
 
 
 @requirement("SM-INFER-NET-04", runs=SIMPLE, rests_on=STARTS, hidden_by=roots.SERVING)

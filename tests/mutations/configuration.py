@@ -103,6 +103,7 @@ BREAKS = {
     "SM-IMAGE-ENV-01": [
         Mutation("the port", image(env=("PATH=/bin", "SAGEMAKER_BIND_TO_PORT=9000"))),
         Mutation("the job", image(env=("TRAINING_JOB_NAME=local", "SM_MODEL_DIR=/opt/ml/model"))),
+        Mutation("somebody's keys", image(env=("AWS_ACCESS_KEY_ID=AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY=x"))),
     ],
     "SM-IMAGE-ENV-02": [
         Mutation("the Region", image(env=("AWS_DEFAULT_REGION=us-east-1",))),

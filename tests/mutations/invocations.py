@@ -194,6 +194,7 @@ KEEPS = {
             ),
         ),
         Mutation("a time that is the same twice", then(_those("extra headers", **OTHER), _timed_while_busy())),
+        Mutation("503 now and then", then(_those("repeated", status=503), _those("extra headers", status=503))),
         Mutation("further headers in the answer", _header("1", "X-Request-Count")),
         Mutation(
             "packed where that was asked for",
