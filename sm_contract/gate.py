@@ -113,7 +113,7 @@ class Gate:
     def _record(self) -> Any:
         assert self.run is not None
         self.run.prepare(self.wanted)
-        self.run.close()
+        self.run.close(leave=self._failed_lives(self.run))
         return self.run.journal()
 
     def _read_back(self, journal: Any) -> None:
@@ -171,7 +171,7 @@ class Gate:
         judgement = self._by_hand(label, judgement)
         item.stash[JUDGED] = (label, judgement)
         item.user_properties += case(judgement).properties
-        if judgement.verdict is Verdict.FAILED or (self.options.strict and judgement.verdict is Verdict.WARNED):
+        if self._fails(judgement):
             raise RequirementBroken(judgement)
         if judgement.verdict is Verdict.NOT_JUDGED:
             raise SuiteFault(judgement.traceback or judgement.reason)
@@ -217,10 +217,23 @@ class Gate:
             self.run.prepare(())
         if self.run is None:
             return
-        self.run.close(interrupted=interrupted)
+        self.run.close(interrupted=interrupted, leave=self._failed_lives(self.run))
         if interrupted:
             for label, record in self.run.records.items():
                 self.judgements.setdefault(label, []).extend(self._on_record(self.run, label, record))
+
+    def _failed_lives(self, run: Run) -> set[str]:
+        """The lives that show what fails the run, if their containers are to be kept."""
+        if self.options.keep == "never" or run.engine is None:
+            return set()
+        ids = [id for id in self.wanted if id in registry() and not registry()[id].own]
+        found = [run.judgement(label, id) for label in run.records for id in ids]
+        found += [judgement for judged in self.judgements.values() for judgement in judged]
+        return {life for judgement in found if self._fails(judgement) for life in judgement.shown_in or judgement.lives}
+
+    def _fails(self, judgement: Judgement) -> bool:
+        """Whether a verdict fails the run."""
+        return judgement.verdict is Verdict.FAILED or (self.options.strict and judgement.verdict is Verdict.WARNED)
 
     def _on_record(self, run: Run, label: str, record: Record) -> Iterable[Judgement]:
         """Verdicts on what was selected and not reached, as far as their runs are on record."""

@@ -7,7 +7,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from functools import cached_property
@@ -62,6 +62,7 @@ class Run:
         self.engine: Engine | None = None
         self.address = ""  # of the engine, if it was named
         self.starts = 0
+        self.left: tuple[str, ...] = ()  # names of the containers that are still there
         self.complete = True
         self.durations: dict[str, float] = {}
         self._missing: EngineMissing | None = None
@@ -133,9 +134,14 @@ class Run:
             self._judges[subject] = Judge(record, profile=self.options.profile, waivers=waivers)
         return self._judges[subject]
 
-    def close(self, *, interrupted: bool = False) -> None:
-        """End every life, remove all that is ours, finish the journal. Safe to call twice."""
+    def close(self, *, interrupted: bool = False, leave: Collection[str] = ()) -> None:
+        """End every life, remove all that is ours, finish the journal. Safe to call twice.
+
+        ``leave``: lives whose containers are left, if they were to be kept.
+        """
         with self._closed:
+            if self.engine is not None and not interrupted:
+                self.engine.leave(leave)
             self.complete = self.complete and not interrupted
             self._end()
             self._note(lambda writer: writer.close(complete=self.complete, faults=self.faults))
@@ -148,6 +154,7 @@ class Run:
         if self.engine is not None:
             self.starts = self.engine.starts
             self.engine.close()
+            self.left = self.engine.left
             self.engine = None
 
     # --- the journal

@@ -226,6 +226,9 @@ class Show:
                 line = f"tests of your own only: the contract itself was not judged (add --pyargs {PACKAGE})"
                 self._config.get_terminal_writer().line(line)
             return
+        if gate.run is not None and gate.run.left:
+            sink = self._config.get_terminal_writer()
+            emit(sink, [*self._page().row("kept", _kept(gate.run.left), column=13)])
         for label, result in zip(gate.run.records if gate.run else (), results, strict=True):
             self._terminal(label).finish(
                 result, reports=self._reports, options=options.repeat(self._config.option), status=int(status)
@@ -246,6 +249,11 @@ class Show:
             f"nothing was judged: {', '.join(filters)} {match} none of the {len(contract)} requirements"
             f"{hint or '; see --sm-list'}"
         )
+
+
+def _kept(names: Sequence[str]) -> str:
+    """Which containers were kept, and what for."""
+    return f"{', '.join(names)}: stopped, with their volumes, for docker logs and docker cp; docker rm -f ends that"
 
 
 def _grouped(unjudged: dict[str, list[str]]) -> Iterator[str]:

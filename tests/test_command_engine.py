@@ -15,6 +15,7 @@ from command_support import Ran, command
 from engine_support import client, copy_of
 
 from fixtures.candidates import build
+from sm_contract.engine import removal
 from sm_contract.status import Exit
 
 OWN = """
@@ -112,3 +113,32 @@ def test_a_server_that_listens_elsewhere_is_told_of_while_it_is_waited_for(tmp_p
     note = "! the server listens on 127.0.0.1:8080 only, and SageMaker needs 0.0.0.0:8080; waiting until 6 s"
     assert told.count(note) == 1
     assert told.index(note) < told.index("sm_contract 0.1.0")
+
+
+def test_containers_of_what_failed_are_kept_on_request(tmp_path: Path) -> None:
+    api = client()
+    fault = build("exits-with-the-number-of-epochs", tmp_path)
+    arguments = (*fault.arguments, "--sm-keep=on-failure")
+    ran = command(tmp_path, *arguments, "--sm-only=SM-TRAIN-FAIL-01")
+    told = " ".join(ran.out.split())
+
+    assert ran.status == Exit.BROKEN, ran.text
+    names = told.partition(" kept ")[2].partition(": stopped")[0].split(", ")
+    assert 1 <= len(names) <= 2, told
+    try:
+        for name in names:
+            kept = api.inspect_container(name)
+            assert not kept["State"]["Running"]
+            assert kept["State"]["ExitCode"] in (5, 10)  # epochs of the bare and the full run
+            assert "epoch" in api.logs(name).decode()
+            (volume,) = [mount["Name"] for mount in kept["Mounts"] if mount["Destination"] == "/opt/ml/input"]
+            assert api.inspect_volume(volume)
+        session = kept["Config"]["Labels"]["sm-contract.session"]
+        label = {"label": f"sm-contract.session={session}"}
+        there = [item["Names"][0].lstrip("/") for item in api.containers(all=True, filters=label)]
+        assert sorted(there) == sorted(names), "what went well is not kept"
+    finally:
+        for thing in removal.find(api, kept["Config"]["Labels"]["sm-contract.session"]):
+            removal.remove(api, thing)
+    assert "kept" not in command(tmp_path, *arguments, "--sm-only=SM-TRAIN-RUN-02").out
+    assert not [one for one in removal.find(api) if "k-" in one.name and "train" in one.name]

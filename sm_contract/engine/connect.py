@@ -32,7 +32,7 @@ def open_engine(url: str | None, *, deadline_seconds: float, keep: bool = False)
     """Connect, sweep what dead runs left, and start this run's watchdog. Raises EngineMissing.
 
     ``deadline_seconds`` is the run's own upper limit: after it, anybody's sweep may remove what is left.
-    With ``keep``, close() stops the containers and leaves everything to be looked at until then.
+    With ``keep`` nothing is removed before close(), which leaves what ``leave`` says until then.
     The watchdog inherits standard error as it is now: call this while nothing captures it.
     """
     from sm_contract.engine.docker import DockerEngine  # noqa: PLC0415  # docker imports this module's facts

@@ -136,7 +136,12 @@ class DockerContainer:
                 raise EngineError(f"the engine could not send {name} to {self.name}: {says(error)}") from error
 
     def remove(self) -> None:
-        """Kill and remove it with its anonymous volumes; never fails on one that is gone."""
+        """Kill and remove it with its anonymous volumes, or leave it stopped; never fails on one that is gone."""
+        if self._engine.keep:
+            with contextlib.suppress(APIError), self._link.calls(f"stopping {self.name}") as api:  # it may have ended
+                api.kill(self.id)
+            self._let_go()
+            return
         for last in (False, True):
             try:
                 with self._link.calls(f"removing {self.name}") as api:
@@ -149,12 +154,15 @@ class DockerContainer:
                     break
                 if last:  # a busy engine may not see the end of what it killed in its own time limit
                     raise EngineError(f"the engine could not remove {self.name}: {says(error)}") from error
+        self._let_go()
+        self._engine.gone(self.name)
+
+    def _let_go(self) -> None:
         if self._started:
             self.exited.wait(GONE_SECONDS)
         self.exited.set()
         if self._follower:
             self._follower.hang_up()
-        self._engine.gone(self.name)
 
     # --- its log ---
 

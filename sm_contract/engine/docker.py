@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from docker.errors import APIError, ImageNotFound
 
@@ -17,7 +17,7 @@ from sm_contract.engine.images import Images
 from sm_contract.engine.inside import inside_or_why
 from sm_contract.engine.link import TRANSPORT, Client, Link, says
 from sm_contract.engine.networks import Networks
-from sm_contract.engine.ownership import Session
+from sm_contract.engine.ownership import PURPOSE, SESSION, Session
 from sm_contract.engine.protocol import (
     Container,
     ContainerSpec,
@@ -30,7 +30,7 @@ from sm_contract.engine.protocol import (
     StartError,
     Volume,
 )
-from sm_contract.engine.removal import Swept, find, remove_session, sweep, untag
+from sm_contract.engine.removal import Swept, find, remove_all, remove_session, sweep, untag
 from sm_contract.engine.volumes import Volumes
 from sm_contract.engine.watchdog import Watchdog
 from sm_contract.resources import resource
@@ -47,7 +47,9 @@ class DockerEngine:
         self.link = link
         self.facts = facts
         self.starts = 0
-        self.keep = keep  # may be changed until close()
+        self.keep = keep  # what is removed before the end is only stopped
+        self.left: tuple[str, ...] = ()
+        self._leave: frozenset[str] = frozenset()  # purposes of the containers that are left at the end
         self.session = Session.begin(deadline_seconds, keep)
         self.watchdog = Watchdog(link.address, link.version, self.session.id)
         self.kernel_log = KernelLog()
@@ -192,6 +194,10 @@ class DockerEngine:
 
     # --- the end ---
 
+    def leave(self, purposes: Collection[str]) -> None:
+        """Let close() leave the containers of these purposes, with what they use; only with ``keep`` they are there."""
+        self._leave = frozenset(purposes) if self.keep else frozenset()
+
     def close(self) -> None:
         """Remove all that is ours; safe to call twice, from a signal handler, and after a lost engine.
 
@@ -202,9 +208,8 @@ class DockerEngine:
             return
         self._closing = True
         try:
-            if self.keep:
-                self._stop_all()
-                left: list[str] = []
+            if self._leave:
+                left = self._leave_some()
             else:
                 left = remove_session(
                     self.cleaner, self.session.id, quiet=0, limit=CLOSE_SECONDS, expected=lambda: bool(self._pending)
@@ -212,14 +217,25 @@ class DockerEngine:
         except (APIError, *TRANSPORT, OSError):
             left = ["?"]
         self._closed = True
-        self.watchdog.release(clean=not left and (self.keep or not self._uncertain))
+        self.watchdog.release(clean=not left and (bool(self.left) or not self._uncertain))
 
-    def _stop_all(self) -> None:
+    def _leave_some(self) -> list[str]:
+        """Stop what is to be looked at, and remove everything else; what could not be removed."""
         api = self.cleaner()
-        for thing in find(api, self.session.id):
-            if thing.kind == "container":
-                with contextlib.suppress(APIError):
-                    api.kill(thing.id)
+        label = f"{SESSION}={self.session.id}"
+        needed, names = set[str](), list[str]()
+        for item in api.containers(all=True, filters={"label": label}):
+            if item["Labels"].get(PURPOSE) not in self._leave:
+                continue
+            with contextlib.suppress(APIError):  # it has ended
+                api.kill(item["Id"])
+            names.append(item["Names"][0].lstrip("/"))
+            needed |= {item["Id"], item["ImageID"], *(str(mount.get("Name")) for mount in item["Mounts"])}
+            needed |= {network["NetworkID"] for network in item["NetworkSettings"]["Networks"].values()}
+        self.left = tuple(sorted(names))
+        rest = [one for one in find(api, self.session.id) if one.id not in needed]
+        rest = [one for one in rest if one.kind != "image" or api.inspect_image(one.id)["Id"] not in needed]
+        return [f"{thing.kind} {thing.name}: {why}" for thing, why in remove_all(self.cleaner, rest)]
 
     def remains(self) -> list[str]:
         """What is in the engine of this session, by kind and name."""

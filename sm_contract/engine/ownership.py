@@ -16,6 +16,7 @@ from pathlib import Path
 
 PREFIX = "sm-contract"
 SESSION = f"{PREFIX}.session"
+PURPOSE = f"{PREFIX}.purpose"
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 KEPT = "-there-before"  # end of a tag of ours on an image that was in the engine before us
 _SHAPE = re.compile(r"(?P<place>[0-9a-f]{12})-(?P<pid>[0-9a-z]+)-(?P<start>[0-9a-z]+)-(?P<end>[0-9a-z]+)-[0-9a-f]{6}k?")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -238,6 +238,7 @@ class Engine(Protocol):
     inside: Inside | None  # None where it cannot be had
     inside_needs: str  # what it would need: "needs root on a local Linux engine"
     starts: int  # containers started so far
+    left: tuple[str, ...]  # names of the containers that close() left there
 
     def create(self, spec: ContainerSpec) -> Container: ...
 
@@ -277,6 +278,9 @@ class Engine(Protocol):
         """The merged file system of an image, through one never-started container."""
 
     def remove_volume(self, volume: Volume) -> None: ...
+
+    def leave(self, purposes: Collection[str]) -> None:
+        """Let close() leave the containers of these purposes, with what they use; one that keeps still has them."""
 
     def close(self) -> None:
         """Remove all that is ours; safe to call twice, from a signal handler's thread, and after a lost engine."""
