@@ -35,7 +35,7 @@ from sm_contract.keywords import chooser
 from sm_contract.plugin import ALONE, forget_filters
 from sm_contract.report import errors
 from sm_contract.report.errors import usage
-from sm_contract.report.files import ReportError, check_folder
+from sm_contract.report.files import ReportError, begin_reports
 from sm_contract.requirements import registry
 from sm_contract.result import ImageResult
 from sm_contract.run import Run
@@ -50,14 +50,14 @@ def activate(config: pytest.Config, *, alone: bool) -> None:
     """Make this a run that judges. Raises pytest.UsageError."""
     try:
         asked = options.read(config.option)
+        if asked.report is not None and not (config.option.collectonly or hasattr(config, "workerinput")):
+            begin_reports(asked.report, asked.judge)
         if asked.judge is not None:
             labels = read_journal(asked.judge).records
             asked = replace(asked, subjects=tuple(options.Subject(label=label, image=label) for label in labels))
         declaration = find_declaration(asked.config, (config.invocation_params.dir, config.rootpath))
         if alone:
             chosen(asked, list(built()))
-        if asked.report is not None and not config.option.collectonly:
-            check_folder(asked.report)
     except (options.OptionError, JournalError, ReportError) as error:
         raise usage(str(error)) from None
     except DeclarationError as error:

@@ -20,6 +20,7 @@ from sm_contract.image.reference import BadImage
 from sm_contract.journal import JournalError
 from sm_contract.options import Options
 from sm_contract.record import Record
+from sm_contract.report.cloud import cloud_words
 from sm_contract.report.errors import usage
 from sm_contract.report.files import ReportError, cannot_write
 from sm_contract.report.junit import case
@@ -169,6 +170,8 @@ class Gate:
 
     def _end(self, item: pytest.Item, label: str, judgement: Judgement) -> None:
         judgement = self._by_hand(label, judgement)
+        if judgement.verdict.broken:
+            judgement = replace(judgement, cloud=cloud_words(judgement, self.record(label)))
         item.stash[JUDGED] = (label, judgement)
         item.user_properties += case(judgement).properties
         if self._fails(judgement):

@@ -106,7 +106,7 @@ class Show:
 
     def judged(self, label: str, judgement: Judgement, report: pytest.TestReport) -> None:
         """One verdict, as it is reached."""
-        self._junit(judgement, report)
+        self._junit(label, judgement, report)
         if report.failed and isinstance(report.longrepr, str):  # it came from a worker, as text
             vars(report)["longrepr"] = told(RequirementBroken(judgement)) or report.longrepr
         if self._gate.alone and self._shown:
@@ -169,11 +169,12 @@ class Show:
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         return Page(width=max(40, min(width, 100)), encoding=encoding, whole=not sys.stdout.isatty())
 
-    def _junit(self, judgement: Judgement, report: pytest.TestReport) -> None:
+    def _junit(self, label: str, judgement: Judgement, report: pytest.TestReport) -> None:
         """Give the case of ``--junitxml`` our names, through the writer pytest registered."""
+        several = len(self._gate.judgements) > 1
         for plugin in self._config.pluginmanager.get_plugins():
             if hasattr(plugin, "node_reporter"):
-                name_in_pytest(plugin.node_reporter(report), judgement)
+                name_in_pytest(plugin.node_reporter(report), judgement, label if several else "")
 
     # --- the end
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 from command_support import ARCH, OS, command, journal, named, write
+from good_record import unhealthy
 
+from sm_contract.record import Life, Listener, Ping
 from sm_contract.status import Exit
 
 
@@ -53,3 +56,29 @@ def test_junit_of_a_failure(folder: Path) -> None:
     assert "Traceback" not in (failure.text or "")
     assert not [c for c in (failure.get("message", "") + (failure.text or "")) if ord(c) < 32 and c != "\n"]
     assert "#x1B" not in failure.get("message", "")
+
+
+def test_cases_of_several_images_are_told_apart_and_both_files_say_the_same(folder: Path) -> None:
+    good, bad = named("good:1"), named("bad:1")
+    unhealthy_one = replace(bad, lives={**bad.lives, **dict(map(_never_healthy, ("serve.bare", "serve.full")))})
+    option = journal(folder, good, unhealthy_one)
+    command(folder, option, "--junitxml=pytests.xml", "--sm-report=report", "--sm-only=SM-INFER-PING-0*")
+
+    def cases(path: Path) -> dict[tuple[str, str], list[tuple[str, str, str]]]:
+        found = []
+        for case in ET.parse(path).iter("testcase"):
+            inside = [(child.tag, child.get("message", ""), child.text or "") for child in case]
+            found.append(((case.get("classname", ""), case.get("name", "")), inside))
+        told_apart = dict(found)
+        assert len(told_apart) == len(found)
+        return {key: [child for child in row if child[0] == "failure"] for key, row in told_apart.items()}
+
+    pytests, ours = cases(folder / "pytests.xml"), cases(folder / "report" / "junit.xml")
+    assert pytests == ours
+    (broken,) = [row for (_, name), row in ours.items() if name.endswith("[bad:1]") and row]
+    assert "SageMaker would say: The primary container for production variant" in broken[0][2]
+
+
+def _never_healthy(name: str) -> tuple[str, Life]:
+    refused = Ping(at=470.0, seconds=0.003, status=404, connect_seconds=0.0004)
+    return name, unhealthy(named("bad:1").lives[name], refused, listeners=(Listener(address="0.0.0.0", port=8080),))

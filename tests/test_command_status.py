@@ -160,6 +160,27 @@ def test_a_report_folder_that_cannot_be_written(folder: Path) -> None:
     assert "--sm-report: report/here cannot be written" in ran.err
 
 
+def test_no_older_report_outlives_a_run_that_comes_to_nothing(folder: Path) -> None:
+    first = command(folder, journal(folder, GOOD), "--sm-report=report")
+    assert first.status == Exit.CONFORMANT, first.text
+    ran = command(folder, "--image=./no.tar", "--sm-report=report")
+    left = json.loads((folder / "report" / "result.json").read_text(encoding="utf-8"))
+
+    assert ran.status == Exit.USAGE, ran.text
+    assert left == {"schema_version": 1, "exit_status": None, "incomplete": True, "images": []}
+    assert "<testcase" not in (folder / "report" / "junit.xml").read_text(encoding="utf-8")
+    assert not (folder / "report" / "journal.jsonl").exists()
+
+
+def test_a_journal_is_judged_again_in_the_folder_where_it_lies(folder: Path) -> None:
+    command(folder, journal(folder, GOOD), "--sm-report=report")
+    ran = command(folder, "--sm-judge=report/journal.jsonl", "--sm-report=report")
+
+    assert ran.status == Exit.CONFORMANT, ran.text
+    assert (folder / "report" / "journal.jsonl").stat().st_size > 1000
+    assert json.loads((folder / "report" / "result.json").read_text(encoding="utf-8"))["exit_status"] == 0
+
+
 def test_a_journal_that_breaks_off_is_never_green(folder: Path) -> None:
     option = journal(folder, GOOD, complete=False)
     ran = command(folder, option)

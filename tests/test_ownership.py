@@ -146,6 +146,13 @@ def test_a_normal_end_leaves_nothing_and_is_quick(api: Any, engine: DockerEngine
     assert support.until(lambda: process_start(engine.watchdog.pid) == 0, 2)
 
 
+def test_the_watchdog_has_imported_what_it_needs_before_it_is_needed(engine: DockerEngine) -> None:
+    def loaded() -> bool:
+        return "/_ssl." in Path(f"/proc/{engine.watchdog.pid}/maps").read_text()  # of docker's own imports
+
+    assert support.until(loaded, 20)
+
+
 def test_a_forked_child_owns_nothing(api: Any, engine: DockerEngine) -> None:
     engine.volume("v")
     child = os.fork()

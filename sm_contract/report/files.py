@@ -54,6 +54,18 @@ def write_reports(folder: Path, results: Sequence[ImageResult], *, status: int |
     return [folder / name for name in texts]
 
 
+def begin_reports(folder: Path, judged: Path | None = None) -> None:
+    """Put the reports of a run that has come to nothing yet in the place of older ones, which speak of another run.
+
+    ``judged``: a journal that is still to be read. Makes the folder. Raises ReportError.
+    """
+    check_folder(folder)
+    write_reports(folder, [])
+    journal = folder / JOURNAL
+    if judged is None or not journal.exists() or not journal.samefile(judged):
+        journal.unlink(missing_ok=True)
+
+
 def _umask() -> int:
     mask = os.umask(0o022)
     os.umask(mask)

@@ -38,11 +38,14 @@ class Case:
     properties: tuple[tuple[str, str], ...] = ()
 
 
-def case(judgement: Judgement, *, strict: bool = False, record: Record | None = None) -> Case:
-    """The test case of a judgement. With the record, it says what the cloud would say, too."""
+def case(judgement: Judgement, *, strict: bool = False, record: Record | None = None, image: str = "") -> Case:
+    """The test case of a judgement. With the record, it says what the cloud would say, too.
+
+    ``image``: its reference, where there are several: many a reader tells cases apart by their names alone.
+    """
     return Case(
         classname=f"{_role(judgement)}.{_chapter(judgement)}",
-        name=clean(f"{judgement.id} {judgement.title}{_suffix(judgement)}"),
+        name=clean(f"{judgement.id} {judgement.title}{_suffix(judgement)}{f' [{image}]' if image else ''}"),
         outcome=_outcome(judgement, strict),
         message=clean(_message(judgement)),
         text=clean(_text(judgement, record)),
@@ -64,21 +67,21 @@ class NodeReporter(Protocol):
     def add_attribute(self, name: str, value: object) -> None: ...
 
 
-def name_in_pytest(reporter: NodeReporter, judgement: Judgement) -> None:
-    """Give a case of ``--junitxml`` our class name and name.
+def name_in_pytest(reporter: NodeReporter, judgement: Judgement, image: str = "") -> None:
+    """Give a case of ``--junitxml`` our class name and name; ``image`` as for ``case``.
 
     ``reporter`` is what the writer's ``node_reporter(report)`` gives. Outcome, message and text come
     by the report itself: a ``longrepr`` whose ``reprcrash.message`` is ``case(…).message`` and whose
     string is ``case(…).text``, or a skip with that message; properties by ``user_properties``.
     """
-    ours = case(judgement)
+    ours = case(judgement, image=image)
     reporter.add_attribute("classname", ours.classname)
     reporter.add_attribute("name", ours.name)
 
 
 def junit_xml(results: Sequence[ImageResult]) -> str:
     """The whole file: one suite an image."""
-    suites = [_suite(result) for result in results]
+    suites = [_suite(result, several=len(results) > 1) for result in results]
     root = ET.Element("testsuites", name="sm_contract")
     root.extend(suites)
     for count in ("tests", "failures", "errors", "skipped"):
@@ -87,8 +90,9 @@ def junit_xml(results: Sequence[ImageResult]) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
-def _suite(result: ImageResult) -> ET.Element:
-    cases = [case(j, strict=result.strict, record=result.record) for j in result.judgements]
+def _suite(result: ImageResult, *, several: bool) -> ET.Element:
+    image = result.reference if several else ""
+    cases = [case(j, strict=result.strict, record=result.record, image=image) for j in result.judgements]
     suite = ET.Element("testsuite", name=clean(result.reference), tests=str(len(cases)))
     for attribute, outcome in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         suite.set(attribute, str(sum(each.outcome == outcome for each in cases)))
