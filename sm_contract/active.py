@@ -178,8 +178,10 @@ class Active:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
+        if call.when == "setup" and call.excinfo is not None and report.failed:
+            self._gate.not_settled(item, call.excinfo.value)
         brought = item.stash.get(JUDGED, None)
-        if brought is not None and call.when == "call":
+        if brought is not None and (call.when == "call" or report.failed):
             attach(report, brought)
             judged_as(report, call, brought[1])
         return report

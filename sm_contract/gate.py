@@ -144,7 +144,7 @@ class Gate:
         self._end(item, item.subject.label, self.run.judgement(item.subject.label, item.requirement.id))
 
     def settle_own(self, function: pytest.Function, requirement: Requirement) -> None:
-        """Judge one requirement of the owner's; an exception that is no finding fails the test as any other."""
+        """Judge one requirement of the owner's; an exception that is no finding fails its test, and is no verdict."""
         callspec: Any = function
         label = callspec.callspec.params["sm_subject"]
         arguments = {name: function.funcargs[name] for name in requirement.arguments}
@@ -165,8 +165,21 @@ class Gate:
         assert self.run is not None
         judgement = self.run.judge(label).judge(replace(requirement, check=check))
         if raised:
+            function.stash[JUDGED] = (label, judgement)
             raise raised[0]
         self._end(function, label, judgement)
+
+    def not_settled(self, item: pytest.Item, error: BaseException) -> None:
+        """Note that a requirement of the owner's could not even be asked: a fixture of it raised."""
+        id, callspec = own_requirement(item), getattr(item, "callspec", None)
+        label = callspec.params.get("sm_subject", "") if callspec is not None else ""
+        if id is None or self.run is None or label not in self.run.records:
+            return
+
+        def check(**_: object) -> None:
+            raise error
+
+        item.stash[JUDGED] = (label, self.run.judge(label).judge(replace(registry()[id], check=check)))
 
     def _end(self, item: pytest.Item, label: str, judgement: Judgement) -> None:
         judgement = self._by_hand(label, judgement)
@@ -203,6 +216,7 @@ class Gate:
             label, judgement = brought
             self.has_contract = self.has_contract or judgement.id in catalogue()
             self.judgements.setdefault(label, []).append(judgement)
+            self.faulty = self.faulty or judgement.verdict is Verdict.NOT_JUDGED
         elif report.failed and report.nodeid.startswith(f"{NODE}/"):
             self.faulty = True  # somebody's plugin, or we: no verdict in any case
         elif report.failed:

@@ -107,7 +107,8 @@ class Show:
     def judged(self, label: str, judgement: Judgement, report: pytest.TestReport) -> None:
         """One verdict, as it is reached."""
         self._junit(label, judgement, report)
-        if report.failed and isinstance(report.longrepr, str):  # it came from a worker, as text
+        as_text = report.failed and isinstance(report.longrepr, str)  # it came from a worker
+        if as_text and judgement.verdict.broken:
             vars(report)["longrepr"] = told(RequirementBroken(judgement)) or report.longrepr
         if self._gate.alone and self._shown:
             self._terminal(label).judged(judgement)
@@ -125,6 +126,8 @@ class Show:
         category, letter, word = _STATUS[brought[1].verdict]
         if report.failed and brought[1].verdict is Verdict.WARNED:
             category, letter, word = _STATUS[Verdict.FAILED]
+        if brought[1].verdict is Verdict.NOT_JUDGED and not self._gate.alone:
+            category = "failed"  # for pytest to show why
         return (category, "", "") if self._gate.alone and self._shown else (category, letter, word)
 
     def _terminal(self, label: str) -> Terminal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,39 @@ def test_an_ordinary_failure_fails_the_run(folder: Path) -> None:
 
     assert ran.status == Exit.BROKEN
     assert "assert 'linux' == 'plan9'" in ran.out
+
+
+def test_a_check_of_the_owner_s_that_raises_is_no_verdict(folder: Path) -> None:
+    tests = """
+        import pytest
+        from sm_contract.requirements import requirement
+
+        @requirement("TEAM-USER-01", title="Runs as a user of our own", level="MUST")
+        def test_user(image):
+            \"\"\"The image names a user.\"\"\"
+            return {}["user"]
+
+        @pytest.fixture
+        def limit():
+            raise OSError("no table of limits")
+
+        @requirement("TEAM-SIZE-01", title="Is small", level="SHOULD")
+        def test_size(image, limit):
+            \"\"\"The image is small.\"\"\"
+        """
+    write(folder, {"my_tests/test_team.py": tests})
+    for how in ([], ["-n", "2"]):
+        ran = command(folder, journal(folder, GOOD), "my_tests", "--sm-report=report", *how)
+        (image,) = json.loads((folder / "report" / "result.json").read_text(encoding="utf-8"))["images"]
+
+        assert ran.status == Exit.FAULT, ran.text
+        assert "KeyError: 'user'" in ran.out
+        assert "OSError: no table of limits" in ran.out
+        assert image["counts"]["not judged"] == 2
+        assert {row["id"]: row["verdict"] for row in image["verdicts"]} == {
+            "TEAM-USER-01": "not judged",
+            "TEAM-SIZE-01": "not judged",
+        }
 
 
 def test_own_ids_need_an_image(folder: Path) -> None:
