@@ -32,7 +32,7 @@ from sm_contract.declaration import DeclarationError, find_declaration
 from sm_contract.gate import GATE, JUDGED, Gate, attach
 from sm_contract.journal import JournalError, read_journal, unwritten
 from sm_contract.keywords import chooser
-from sm_contract.plugin import ALONE, forget_filters
+from sm_contract.plugin import ALONE, WRITTEN, forget_filters
 from sm_contract.report import errors
 from sm_contract.report.errors import usage
 from sm_contract.report.files import ReportError, begin_reports
@@ -292,7 +292,7 @@ def _meant(expression: str) -> Callable[[pytest.Item], bool]:
         means = chooser(expression)
     except ValueError as error:
         raise usage(str(error)) from None
-    return lambda item: not isinstance(item, RequirementItem) or means(item.requirement)
+    return lambda item: not isinstance(item, RequirementItem) or means(item.requirement, item.subject.label)
 
 
 def _id_of(item: pytest.Item) -> str | None:
@@ -302,6 +302,7 @@ def _id_of(item: pytest.Item) -> str | None:
 def _set_apart(config: pytest.Config) -> None:
     """Nothing that was set for the folder's own tests concerns the contract."""
     forget_filters(config)
+    config.option.keyword, config.option.markexpr = config.stash[WRITTEN]
     if hasattr(config.option, "dist"):
         config.option.dist = "no"  # one process records and judges
     idle = config.pluginmanager.get_plugin("hypothesispytest")

@@ -18,8 +18,8 @@ _PART = re.compile(r"[^\s()]+")
 _WORD = re.compile(r"\w[\w.-]*\w|\w")
 
 
-def chooser(expression: str) -> Callable[[Requirement], bool]:
-    """Whether a requirement is meant by an expression of ``-k``. Raises ValueError if it is none."""
+def chooser(expression: str) -> Callable[[Requirement, str], bool]:
+    """Whether a requirement, of an image of that name, is meant by an expression. Raises ValueError if it is none."""
 
     def python(part: re.Match[str]) -> str:
         return part[0] if part[0] in _OPERATORS else f"has({part[0]!r})"
@@ -29,7 +29,7 @@ def chooser(expression: str) -> Callable[[Requirement], bool]:
         _evaluate(code, lambda _: True)
     except (SyntaxError, TypeError):
         raise ValueError(f"-k: {expression!r} is no expression; join words by and, or, not and parentheses") from None
-    return lambda requirement: _evaluate(code, lambda word: _found(word, requirement))
+    return lambda requirement, image: _evaluate(code, lambda word: _found(word, requirement, image))
 
 
 def meant(expression: str, requirements: Iterable[Requirement]) -> str:
@@ -44,11 +44,13 @@ def _evaluate(code: object, has: Callable[[str], bool]) -> bool:
     return bool(eval(code, {"__builtins__": {}}, {"has": has}))  # type: ignore[arg-type]  # a code object
 
 
-def _found(word: str, requirement: Requirement) -> bool:
-    """A word with a capital is looked for as it is written, as ids are; any other in either case."""
+def _found(word: str, requirement: Requirement, image: str) -> bool:
+    """A word in capitals is looked for as it is written, as ids are; any other in either case."""
+    if "[" in word:
+        return word in f"{requirement.id}[{image}]"
     texts = [requirement.id, *_words(requirement)]
-    if word == word.lower():
-        texts = [text.lower() for text in texts]
+    if word != word.upper():
+        word, texts = word.lower(), [text.lower() for text in texts]
     return word in texts[0] or word in texts[1:]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
 from collections.abc import Generator, Sequence
 from pathlib import Path
@@ -14,6 +16,7 @@ from sm_contract.report.errors import usage
 
 CONTRACT = "sm_contract.contract"
 ALONE = pytest.StashKey[bool]()
+WRITTEN = pytest.StashKey[tuple[str, str]]()  # -k and -m, as somebody typed them: a folder's addopts have others
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,6 +39,8 @@ def pytest_load_initial_conftests(
         early_config.stash[ALONE] = alone
         if alone:
             given.noconftest = True
+            typed = parser.parse_known_args([*shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), *written])
+            early_config.stash[WRITTEN] = (typed.keyword, typed.markexpr)
             forget_filters(early_config)
             if not named:
                 args[:0] = ["--pyargs", CONTRACT]

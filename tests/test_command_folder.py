@@ -41,6 +41,7 @@ HOSTILE = {
         "pytest.ini": "[pytest]\naddopts = tests --strict-markers --doctest-modules\n",
         "tests/test_own.py": "def test_own(): assert False, 'a test of the folder'",
     },
+    "tests chosen in addopts": {"pytest.ini": "[pytest]\naddopts = -m slow -k fast\n"},
     "strict settings": {"pytest.ini": "[pytest]\nmarkers =\n    must: something else\naddopts = --strict-markers\n"},
     "tests of its own": {"test_own.py": "def test_own(): assert False, 'a test of the folder'"},
     "a virtual environment inside": {

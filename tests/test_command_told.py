@@ -71,6 +71,17 @@ def test_a_word_of_k_finds_no_names_of_images_modules_or_markers(folder: Path, w
     assert set(found) == {id for id in built() if id.startswith("SM-TRAIN-")}
 
 
+def test_a_word_of_k_is_found_in_either_case_and_an_image_by_the_end_of_a_node_id(folder: Path) -> None:
+    option = journal(folder, named("good:1"), named("good:2"))
+
+    def found(word: str) -> list[str]:
+        ran = command(folder, option, "-k", word, "--collect-only", "-q")
+        return [line.split("::")[1] for line in ran.out.splitlines() if "::" in line]
+
+    assert len(found("Ping")) == len(found("ping")) == 2 * len({one.split("[")[0] for one in found("ping")})
+    assert found("SM-INFER-PING-02[good:2]") == ["SM-INFER-PING-02[good:2]"]
+
+
 def test_k_that_matches_nothing_says_so(folder: Path) -> None:
     option = journal(folder, GOOD)
     typo = command(folder, option, "-k", "PNIG")
