@@ -119,20 +119,26 @@ def main() -> None:
         began = time.monotonic()
         only = [f"--sm-only={id}" for id in CORE] if core else []
         command = [sys.executable, "-m", "pytest", *candidate.arguments, *only, f"--sm-report={report}", "-q"]
-        status = subprocess.run(command, capture_output=True, check=False, cwd=home, env=compiled).returncode
+        with (
+            Path(home, "output").open("wb") as output,
+            subprocess.Popen(command, stdout=output, stderr=output, cwd=home, env=compiled) as run,
+        ):
+            _, status, used = os.wait4(run.pid, 0)
+            run.returncode = os.waitstatus_to_exitcode(status)
         wall = time.monotonic() - began
         (record,) = read_journal(report / "journal.jsonl").records.values()
         (result,) = json.loads((report / "result.json").read_text())["images"]
         lives = list(record.lives.values())
         bare = by_hand(candidate.image, lives, input_tree(Path(home, "sm-contract.toml")))
         longest = max(life.seconds for life in lives)
-        print(f"exit status                        {status}")
+        print(f"exit status                        {run.returncode}")
         print(f"wall time of the run               {wall:6.1f} s")
         print(f"container starts                   {result['container_starts']:6}")
         print(f"longest single life                {longest:6.1f} s")
         print(f"beyond the longest life            {wall - longest:6.1f} s")
         print(f"the same lives by bare docker      {bare:6.1f} s")
         print(f"ratio                              {wall / bare:6.2f}")
+        print(f"most memory of the run             {used.ru_maxrss / 1024:6.0f} MB")
 
 
 if __name__ == "__main__":

@@ -230,6 +230,8 @@ class Active:
             session.exitstatus = status or (Exit.CONFORMANT if self._gate.alone else Exit.BROKEN)
         try:
             self._show.finish(results, Exit(session.exitstatus))
+        except BrokenPipeError:
+            pass  # `… | head` has seen enough
         except Exception:
             errors.write(f"a fault of sm_contract in its report\n{traceback.format_exc()}")
             session.exitstatus = Exit.FAULT

@@ -287,7 +287,7 @@ class Gate:
                 built=built,
                 seconds=run.durations.get(label, 0.0),
                 report=str(self.options.report or ""),
-                container_starts=run.starts if len(run.records) == 1 and run.starts else None,
+                container_starts=run.starts.get(label),
                 incomplete=incomplete,
             )
             for label, record in run.records.items()

@@ -17,13 +17,13 @@ import sm_contract.contract
 from sm_contract.candidate import Given, given
 from sm_contract.declaration import Declaration
 from sm_contract.engine.connect import open_engine
-from sm_contract.engine.protocol import Engine, EngineError, EngineMissing
+from sm_contract.engine.protocol import Engine, EngineError, EngineFacts, EngineMissing
 from sm_contract.image.facts import Examined, examine
 from sm_contract.journal import JournalError, JournalWriter, read_journal, unwritten
 from sm_contract.judge import Judge
 from sm_contract.options import Options, Subject
 from sm_contract.recipe import Recipe
-from sm_contract.record import ROLES, ModelFacts, Record
+from sm_contract.record import ROLES, ImageFacts, ModelFacts, Record
 from sm_contract.requirements import registry
 from sm_contract.scenarios.contents import Contents
 from sm_contract.scenarios.life import Stage
@@ -33,6 +33,15 @@ from sm_contract.scenarios.plan import Plan, runs_for
 from sm_contract.verdict import Judgement, Verdict
 
 LOG_BYTES = 64 * 1024 * 1024  # kept of one container's log
+
+
+def foreign(image: ImageFacts, engine: EngineFacts) -> str:
+    """What it would need to start an image that this engine cannot; "" if it can."""
+    if image.os != engine.os:
+        return f"needs an engine for {image.os} containers"
+    if image.architecture not in (engine.architecture, *engine.emulates):
+        return f"needs an {image.architecture} engine"
+    return ""
 
 
 class Run:
@@ -61,7 +70,7 @@ class Run:
         self.faults: list[str] = []  # tracebacks of scenarios that broke by a fault of ours
         self.engine: Engine | None = None
         self.address = ""  # of the engine, if it was named
-        self.starts = 0
+        self.starts: dict[str, int] = {}  # containers started, by subject
         self.left: tuple[str, ...] = ()  # names of the containers that are still there
         self.complete = True
         self.durations: dict[str, float] = {}
@@ -152,7 +161,6 @@ class Run:
         if self._machine is not None:
             self._machine.close()
         if self.engine is not None:
-            self.starts = self.engine.starts
             self.engine.close()
             self.left = self.engine.left
             self.engine = None
@@ -222,6 +230,7 @@ class Run:
             serving_image=inference.facts,
             model=model,
         )
+        started = self.engine.starts if self.engine is not None else 0
         try:
             self._in_background(plan.carry_out)
         except Closed:
@@ -231,6 +240,8 @@ class Run:
         except Exception:  # a scenario that breaks is a fault of ours, never a verdict
             self.faults.append(traceback.format_exc())
         finally:
+            if self.engine is not None:
+                self.starts[subject.label] = self.engine.starts - started
             self._keep(subject.label, plan)
 
     def _keep(self, label: str, plan: Plan) -> None:
@@ -327,16 +338,8 @@ class Run:
     def _unstartable(self, training: Examined, inference: Examined) -> str:
         if self.engine is None:
             return f"needs a container engine: {self._missing}"
-        for examined in (training, inference):
-            facts = examined.facts
-            if examined.unfit:
-                return examined.unfit
-            if facts.os != self.engine.facts.os:
-                return f"needs an engine for {facts.os} containers"
-            foreign = facts.architecture != self.engine.facts.architecture
-            if foreign and facts.architecture not in self.engine.facts.emulates:
-                return f"needs an {facts.architecture} engine"
-        return ""
+        facts = self.engine.facts
+        return next(filter(None, (one.unfit or foreign(one.facts, facts) for one in (training, inference))), "")
 
     def _read_back(self, path: Path) -> None:
         journal = read_journal(path)

@@ -203,7 +203,8 @@ def page(matrix: Mapping[str, Any]) -> str:
         f"- {matrix['runs']} whole run(s) in {matrix['seconds'] // 60} min {matrix['seconds'] % 60:02d} s; what was "
         "touched since was judged again by itself",
         f"- {len(requirements)} requirements, {len(faults)} faults, {mutations} mutations that flip, {neutral} neutral "
-        f"ones; {len(unflagged)} of {len(good)} good images without a finding",
+        f"ones; {len(unflagged)} of {len(good)} good images without a finding that is not expected of them"
+        + "".join(f"; expected of `{name}`: {', '.join(noted)}" for name, noted in NOTED_OF_GOOD.items()),
         f"- verdicts that flipped between the runs: {len(matrix['flips'])}",
         "",
         "## Requirement by fault by mutation",

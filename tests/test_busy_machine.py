@@ -121,6 +121,17 @@ def test_broken_alone_and_by_the_control_is_no_verdict(
 
 
 @each_limit
+def test_no_time_under_emulation_is_a_verdict(id: str, runs: tuple[str, ...], how: How, control: float) -> None:
+    found = mutated(then(_measured(runs, how, how, 0.02), lambda record: replace(record, emulated=True)))
+    if id == "SM-INFER-STOP-01":  # that it was told of nothing is no question of time
+        assert broken(found) == {id}
+        return
+    assert broken(found) == set()
+    assert found[id].verdict is Verdict.NOT_TESTABLE
+    assert found[id].reason.startswith("needs an amd64 engine: times under emulation prove nothing (")
+
+
+@each_limit
 def test_broken_and_not_measured_again_is_no_verdict(id: str, runs: tuple[str, ...], how: How, control: float) -> None:
     found = verdicts(lives(runs, how)(good_record()))
     assert broken(found) == set()

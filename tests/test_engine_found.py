@@ -6,13 +6,16 @@ import os
 import socket
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from good_record import good_record
 
 from sm_contract.engine import connect
-from sm_contract.engine.protocol import EngineMissing
+from sm_contract.engine.protocol import EngineFacts, EngineMissing
+from sm_contract.run import foreign
 
 
 def _missing(url: str | None) -> str:
@@ -82,3 +85,36 @@ def test_a_docker_context_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "config.json").write_text('{"currentContext": "ci"}')
     found = connect.find(None)
     assert (found.url, found.source) == ("unix:///var/run/docker.sock", "docker context 'ci'")
+
+
+@pytest.mark.parametrize(
+    ("registered", "info", "local", "found"),
+    [
+        (["qemu-aarch64", "qemu-s390x", "register"], {}, True, ("arm64",)),
+        (["qemu-x86_64"], {}, True, ()),  # its own
+        ([], {}, True, ()),
+        (["qemu-aarch64"], {}, False, ()),  # this machine's kernel is not the engine's
+        ([], {"OperatingSystem": "Docker Desktop"}, False, ("arm64",)),
+    ],
+)
+def test_what_an_engine_can_emulate(
+    registered: list[str], info: dict[str, Any], local: bool, found: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "listdir", lambda _: registered)
+    assert connect.emulated_beside("amd64", info, local) == found
+
+
+@pytest.mark.parametrize(
+    ("image", "emulates", "needs"),
+    [
+        ({}, (), ""),
+        ({"architecture": "arm64"}, (), "needs an arm64 engine"),
+        ({"architecture": "arm64"}, ("arm64",), ""),
+        ({"os": "windows"}, ("arm64",), "needs an engine for windows containers"),
+    ],
+)
+def test_what_an_engine_cannot_start(image: dict[str, str], emulates: tuple[str, ...], needs: str) -> None:
+    here = EngineFacts(
+        name="docker", version="28", os="linux", architecture="amd64", cpus=2, memory=1, url="", local=True
+    )
+    assert foreign(replace(good_record().image, **image), replace(here, emulates=emulates)) == needs

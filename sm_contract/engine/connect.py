@@ -205,7 +205,7 @@ def _facts(address: Address, version: dict[str, Any], info: dict[str, Any]) -> E
         memory=int(info.get("MemTotal") or 0),
         url=address.url,
         local=local,
-        emulates=_emulated(architecture, info, local),
+        emulates=emulated_beside(architecture, info, local),
         withheld=withheld() if local else frozenset(),
     )
 
@@ -215,7 +215,7 @@ def same_kernel(info: dict[str, Any]) -> bool:
     return sys.platform == "linux" and info.get("KernelVersion") == os.uname().release
 
 
-def _emulated(architecture: str, info: dict[str, Any], local: bool) -> tuple[str, ...]:
+def emulated_beside(architecture: str, info: dict[str, Any], local: bool) -> tuple[str, ...]:
     """Foreign architectures that run by emulation: what the kernel has registered, what Docker Desktop brings."""
     found: set[str] = set()
     if local:
