@@ -120,11 +120,20 @@ def test_compatibility_libraries_on_the_path(
 
 
 @pytest.mark.parametrize(
-    ("text", "says"), [(SCRIPT, True), ("#!/bin/sh\n# compatible with all\nexec python3\n", False)]
+    ("text", "says", "always"),
+    [
+        (SCRIPT, True, False),
+        ("#!/bin/sh\n# compatible with all\nexec python3\n", False, False),
+        ("#!/bin/sh\n# LD_LIBRARY_PATH=/usr/local/cuda/compat if it is old\nexec python3\n", False, False),
+        ("#!/bin/sh\nls /usr/local/cuda/compat\nexec python3\n", False, False),
+        ("#!/bin/sh\nexport LD_LIBRARY_PATH=/usr/local/cuda/compat\nexec python3\n", False, True),
+        ("#!/usr/bin/env python3\nif old():\n    environ['LD_LIBRARY_PATH'] = '/usr/local/cuda/compat'\n", True, False),
+    ],
 )
-def test_an_entry_script_that_asks_for_them(text: str, says: bool, tmp_path: Path) -> None:
+def test_an_entry_script_that_asks_for_them(text: str, says: bool, always: bool, tmp_path: Path) -> None:
     script = file("opt/start", text.encode(), mode=0o755)
     found = gpu(tmp_path, RUNTIME, COMPAT, LINK, script, Entrypoint=["/opt/start"])
     assert found is not None
     assert found.on_condition == ("/opt/start" if says else "")
+    assert found.always == (("/opt/start, on no condition",) if always else ())
     assert found.entry_texts > 0

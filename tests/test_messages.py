@@ -11,7 +11,19 @@ from mutations import measured_again
 from sm_contract.asking import built
 from sm_contract.contract.reading import telling
 from sm_contract.judge import judge
-from sm_contract.record import BUSY, INFERENCE, PARALLEL, TRAINING, Life, Listener, ModelFacts, Ping, Record, RoleFact
+from sm_contract.record import (
+    BUSY,
+    INFERENCE,
+    PARALLEL,
+    TRAINING,
+    Life,
+    Listener,
+    ModelFacts,
+    Ping,
+    Record,
+    RoleFact,
+    TreeFile,
+)
 from sm_contract.schema import near_ids
 from sm_contract.verdict import Judgement, Verdict
 
@@ -212,6 +224,16 @@ def test_a_short_queue_shows_with_several_at_once_and_nobody_said_how_many() -> 
     found = verdict(replace(good, candidate=one), "SM-INFER-NET-02")
     assert found.verdict is Verdict.NOT_TESTABLE
     assert found.reason.startswith("declare concurrency, how many invocations it takes at once")
+
+
+def test_a_hard_link_in_the_model_archive_only_warns() -> None:
+    good = good_record()
+    link = TreeFile(path="latest", kind="hardlink", target="v3/model.json")
+    model = ModelFacts(source="declared archive", path="m.tar.gz", name="m.tar.gz", magic="gzip", members=(link,))
+    found = verdict(replace(good, model=model), "SM-INFER-MODEL-05")
+    assert found.verdict is Verdict.WARNED
+    assert found.observed.startswith("hard links in it: 1, such as latest -> v3/model.json; not every program")
+    assert "--hard-dereference" in found.fix
 
 
 def test_a_clock_in_the_answers_hides_whether_the_model_is_read() -> None:

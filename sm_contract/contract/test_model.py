@@ -132,6 +132,16 @@ def test_the_archive_has_no_symbolic_links(serving: Serving) -> None:
             fix="pack the files the links lead to: tar -czhf model.tar.gz -C model .",
             evidence=links[:5],
         )
+    twice = [member for member in model.members if member.kind == "hardlink"]
+    if twice:
+        raise Violation(
+            expected="an archive of files and directories only",
+            observed=f"hard links in it: {len(twice)}, such as {twice[0].path} -> {twice[0].target}; not every program "
+            "that unpacks it makes a file of one",
+            fix="pack each as a file of its own: tar --hard-dereference -czf model.tar.gz -C model .",
+            evidence=twice[:5],
+            near=True,
+        )
 
 
 @requirement("SM-INFER-MODEL-06")

@@ -33,6 +33,9 @@ _DRIVER = re.compile(r"(libcuda|libnvidia-ml)\.so\.\d+(\.\d+)+|nvidia-smi|nvidia
 _DRIVER_PACKAGE = re.compile(
     r"/var/lib/dpkg/info/(cuda-drivers|nvidia-(driver|kernel|utils|dkms)|libnvidia-compute)[^/]*\.list"
 )
+_COMMENT = re.compile(r"^\s*#.*$", re.MULTILINE)
+_IF = re.compile(r"\b(if|elif|case|test|when|unless)\b|\[|&&|\|\||\?")  # of whatever language: something is asked
+_LOADER = re.compile(r"LD_LIBRARY_PATH|ldconfig|ld\.so")
 _COMPAT = re.compile(r"/(cuda-)?compat(?![\w-])")
 _BESIDE_THE_DRIVER = re.compile(r"/(stubs|[\w-]*compat)/")
 _LISTED = 20  # of each kind
@@ -54,13 +57,16 @@ def look(
             if kind and path not in found[kind] and len(found[kind]) < _LISTED:
                 found[kind].append(path)
     texts = [text for one in programs for text in _texts(fs, one, workdir(config)).items()]
+    bare = {path: _COMMENT.sub("", text) for path, text in texts}
+    loading = {path: text for path, text in bare.items() if _COMPAT.search(text) and _LOADER.search(text)}
+    asking = [path for path, text in loading.items() if _IF.search(text)]
     return GpuFacts(
         signs=signs[:_LISTED],
         drivers=tuple(found["driver"]),
         runtimes=tuple(found["runtime"]),
         compat=tuple(found["compat"]),
-        always=tuple(_always(fs, env)),
-        on_condition=next((path for path, text in texts if _COMPAT.search(text)), ""),
+        always=(*_always(fs, env), *(f"{path}, on no condition" for path in loading if path not in asking)),
+        on_condition=next(iter(asking), ""),
         entry_texts=len(texts),
     )
 

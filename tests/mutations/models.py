@@ -224,7 +224,9 @@ KEEPS = {
         Mutation("any name before .tar.gz", _archive(name="m-2026.11.tar.gz")),
         Mutation("folders in it", _archive(members=(TreeFile(path="v1", kind="directory"), *MODEL))),
     ],
-    "SM-INFER-MODEL-05": [Mutation("hard links", _archive(members=(*MODEL, replace(LINK, kind="hardlink"))))],
+    "SM-INFER-MODEL-05": [
+        Mutation("an empty folder", _archive(members=(*MODEL, replace(LINK, kind="directory", target=""))))
+    ],
     "SM-INFER-MODEL-06": [
         Mutation("255 bytes", _folder(TreeFile(path="v1/" + "w" * 255, kind="file"))),
         Mutation("a hidden file, an empty one", _folder(TreeFile(path="..v1/.keep", kind="file"))),
