@@ -19,7 +19,6 @@ import inspect
 import json
 import sys
 import tempfile
-import textwrap
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -60,9 +59,28 @@ def code_digest() -> str:
 
 
 def requirement_digest(requirement: Requirement) -> str:
-    """Of a check and what it is registered with; comments and the form of the lines do not count."""
-    source = textwrap.dedent(inspect.getsource(requirement.check))
-    return _digest([ast.dump(ast.parse(source))])
+    """Of a check, what it is registered with, and the helpers and constants of its chapter that it comes to use.
+
+    Comments and the form of the lines do not count. What several chapters share is not in it: after a change there
+    it is for ``make matrix`` to say that every verdict still holds.
+    """
+    tree = ast.parse(inspect.getsource(sys.modules[requirement.module]))
+    defined = {name: node for node in tree.body for name in _names(node)}
+    used, ahead = dict[str, str](), [requirement.check.__name__]
+    while ahead:
+        name = ahead.pop()
+        if name in defined and name not in used:
+            used[name] = ast.dump(defined[name])
+            ahead += [node.id for node in ast.walk(defined[name]) if isinstance(node, ast.Name)]
+    return _digest(f"{name}={used[name]}" for name in sorted(used))
+
+
+def _names(node: ast.stmt) -> list[str]:
+    """What a statement of a module gives a name to."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
 def chapter_digest(module: str) -> str:

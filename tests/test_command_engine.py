@@ -142,3 +142,22 @@ def test_containers_of_what_failed_are_kept_on_request(tmp_path: Path) -> None:
             removal.remove(api, thing)
     assert "kept" not in command(tmp_path, *arguments, "--sm-only=SM-TRAIN-RUN-02").out
     assert not [one for one in removal.find(api) if "k-" in one.name and "train" in one.name]
+
+
+TOGETHER = ("--pyargs", "sm_contract.contract", "my_tests", "--sm-only=TEAM-*")
+
+
+@pytest.mark.parametrize("named", [(), TOGETHER], ids=["alone", "beside others"])
+def test_the_contract_starts_as_many_containers_with_workers(project: Path, shell: str, named: tuple[str, ...]) -> None:
+    pytest.importorskip("xdist")
+    seen: list[tuple[int, dict[str, str], int]] = []
+    for how in ([], ["-n", "2"]):
+        with counting_starts(shell) as started:
+            ran = command(
+                project, *named, f"--image={shell}", *QUICK, "--sm-only=SM-TRAIN-RUN-*", "--sm-report=report", *how
+            )
+        (image,) = json.loads((project / "report" / "result.json").read_text())["images"]
+        seen.append((ran.status, {row["id"]: row["verdict"] for row in image["verdicts"]}, len(started)))
+
+    assert seen[0] == seen[1]
+    assert seen[0][2] == image["container_starts"] > 0
