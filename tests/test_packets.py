@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sm_contract.engine.packets import IPV4, IPV6, attempt
+from sm_contract.engine.packets import IPV4, IPV6, attempt, lookup
 
 
 def ipv4(target: str, kind: int, segment: bytes, options: int = 0) -> bytes:
@@ -55,6 +55,19 @@ def query(name: str) -> bytes:
 )
 def test_what_is_tried(protocol: int, packet: bytes, what: str) -> None:
     assert attempt(protocol, packet) == what
+
+
+@pytest.mark.parametrize(
+    ("packet", "what"),
+    [
+        (ipv4("127.0.0.11", 17, udp(41327, query("Weights.Example.com"))), "weights.example.com"),
+        (ipv4("127.0.0.11", 17, udp(41327, query("algo-1"))), ""),
+        (ipv4("127.0.0.1", 17, udp(41327, query("weights.example.com"))), ""),  # somebody's own business
+        (ipv4("127.0.0.11", 6, tcp(53, 0x02)), ""),
+    ],
+)
+def test_what_the_engines_resolver_is_asked(packet: bytes, what: str) -> None:
+    assert lookup(IPV4, packet) == what
 
 
 @given(st.sampled_from([IPV4, IPV6, 0x0806]), st.binary(max_size=120))
