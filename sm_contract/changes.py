@@ -39,6 +39,7 @@ FUSE_DEVICE = "device fuse"  # that alone; of devices only those are given that 
 KVM_DEVICE = "device kvm"
 TUN_DEVICE = "device net-tun"
 CAPABILITIES = "capabilities"  # all but SYS_ADMIN, default seccomp
+ONE_CAPABILITY = "capability "  # and its name: that one alone
 SYS_ADMIN = "SYS_ADMIN"  # that capability alone
 FUSE = "fuse"  # SYS_ADMIN, /dev/fuse, no seccomp filter: mounts and namespaces
 PRIVILEGED = "privileged"

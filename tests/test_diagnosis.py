@@ -8,10 +8,11 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
+from good_record import fail, trained
 
 from sm_contract import changes
 from sm_contract.alone import late, settled
-from sm_contract.candidate import Given
+from sm_contract.candidate import Given, given
 from sm_contract.declaration import Channel
 from sm_contract.platform.limits import Limits
 from sm_contract.record import (
@@ -27,7 +28,7 @@ from sm_contract.record import (
     TrainingResult,
     TreeFile,
 )
-from sm_contract.scenarios.diagnosis import HARDSHIPS, serving_follow_ups, training_follow_ups, unsure
+from sm_contract.scenarios.diagnosis import HARDSHIPS, narrower, serving_follow_ups, training_follow_ups, unsure
 from sm_contract.scenarios.machine import Closed, Machine
 from sm_contract.scenarios.odd import many_variables, odd_hyperparameters, plain_values, ran, short_keys
 from sm_contract.scenarios.setup import serve_bare, train_bare, vary
@@ -153,6 +154,16 @@ def test_the_log_decides_what_is_tried_first() -> None:
     assert training_follow_ups(dead, dead, GIVEN, IMAGE)[0] == changes.SM_VARIABLES
     dead = says(DOWN, "mount: Operation not permitted")
     assert serving_follow_ups(dead, dead, GIVEN, IMAGE, TRAINED)[0] == changes.NO_SECCOMP
+
+
+def test_a_capability_is_looked_for_by_what_the_log_says() -> None:
+    life = fail(trained("train.bare"), 1, "mlock: Operation not permitted")
+    tried = narrower(changes.CAPABILITIES, life)
+    assert tried[:2] == ["capability IPC_LOCK", "capability NET_ADMIN"]
+    assert len(tried) == len(set(tried)) == 8
+    assert not narrower(changes.PRIVILEGED, life)
+    setup = vary(train_bare(given(None)), tried[0], given(None))
+    assert (setup.capabilities, setup.name) == (("IPC_LOCK",), "train.bare+capability IPC_LOCK")
 
 
 def test_what_may_just_refuse_our_samples_is_not_tried_at_length() -> None:

@@ -44,7 +44,7 @@ def lacked(change: str, bad: Life) -> str:
         if what := mentioned(bad):
             return WANTED[what]
         return DEVICE if DEVICE_PATH.search(bad.log_text()) else PRIVILEGED
-    return GRANTED.get(change, "")
+    return GRANTED.get(changes.CAPABILITIES if change.startswith(changes.ONE_CAPABILITY) else change, "")
 
 
 def missed(life: Life) -> str:

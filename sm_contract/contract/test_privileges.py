@@ -18,9 +18,11 @@ from sm_contract.verdict import Violation
 def test_default_capabilities_are_enough(record: Record) -> None:
     """No capability beyond the engine's default set is needed."""
     if flip := granted(record, "SM-PRIV-CAPABILITY-01"):
+        one = flip.change.removeprefix(changes.ONE_CAPABILITY) if flip.change != changes.CAPABILITIES else ""
+        grant = f"the capability {one} alone" if one else "every further capability but SYS_ADMIN"
         raise Violation(
             expected="a run that needs none but the default capabilities (CHOWN, SETUID, NET_BIND_SERVICE …)",
-            observed=f"{found(flip.bad)}; with every further capability but SYS_ADMIN it works",
+            observed=f"{found(flip.bad)}; with {grant} it works",
             fix="leave out what needs it (network set-up, scheduling, tracing, the clock), or let it fail softly",
             because=telling(flip.bad),
             evidence=flip[1:],

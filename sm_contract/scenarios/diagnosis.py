@@ -64,6 +64,16 @@ HARDSHIPS = (  # that an image only should bear: after those that it must, so th
     changes.PLATFORM_FILES,
     changes.WARM_CACHE,
 )
+SINGLE = {  # capabilities that programs ask for most, each with what they say without it
+    "NET_ADMIN": r"RTNETLINK|netlink|iptables|ip (link|route)|ioctl|mtu|interface",
+    "SYS_NICE": r"nice|schedul|priority|affinity",
+    "IPC_LOCK": r"mlock|memlock|huge ?page|RLIMIT_MEMLOCK",
+    "SYS_PTRACE": r"ptrace|strace|gdb|attach",
+    "SYS_RESOURCE": r"rlimit|ulimit|RLIMIT",
+    "SYS_TIME": r"clock|settimeofday|adjtime|ntp",
+    "SYSLOG": r"dmesg|syslog|kmsg",
+    "DAC_READ_SEARCH": r"open_by_handle|Permission denied",
+}
 RISKY_GRANTS = (changes.SYS_ADMIN, changes.FUSE, changes.PRIVILEGED)
 BUS_ERROR = 128 + 7  # the exit code of a first process that SIGBUS ended
 
@@ -154,6 +164,15 @@ def _grants(life: Life) -> list[str]:
     devices = [name for name, hint in ((changes.KVM_DEVICE, KVM), (changes.TUN_DEVICE, TUN)) if re.search(hint, log)]
     least = [changes.BIG_SHM, changes.NO_SECCOMP, changes.FUSE_DEVICE, *devices, changes.CAPABILITIES]
     return least if wanted(life) else [*least, *RISKY_GRANTS]
+
+
+def narrower(change: str, life: Life) -> list[str]:
+    """Where a grant of much mended a life: those of little to try then, what its log hints at first."""
+    if change != changes.CAPABILITIES:
+        return []
+    log = life.log_text()
+    names = sorted(SINGLE, key=lambda name: re.search(SINGLE[name], log, re.IGNORECASE) is None)
+    return [f"{changes.ONE_CAPABILITY}{name}" for name in names]
 
 
 def _shm(life: Life) -> list[str]:

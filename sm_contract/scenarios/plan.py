@@ -23,7 +23,7 @@ from sm_contract.platform.tree import Member
 from sm_contract.record import INFERENCE, TRAINING, ImageFacts, Life, ModelFacts, RoleFact
 from sm_contract.requirements import registry
 from sm_contract.scenarios import stopping
-from sm_contract.scenarios.diagnosis import serving_follow_ups, training_follow_ups, unsure
+from sm_contract.scenarios.diagnosis import narrower, serving_follow_ups, training_follow_ups, unsure
 from sm_contract.scenarios.further import Further
 from sm_contract.scenarios.life import Stage
 from sm_contract.scenarios.machine import Closed
@@ -133,6 +133,7 @@ class Plan:
                 continue
             if change == changes.HYPERPARAMETERS and not follow_up.good:
                 one(vary(varied, changes.TYPED_HYPERPARAMETERS, self.given))
+            self._narrow(change, bare_life, lambda less: one(vary(bare, less, self.given)).good)
             break
         good = self._good("train.full", "train.bare")
         if good is not None:
@@ -156,6 +157,10 @@ class Plan:
             sure=lambda setup, base: self._sure(one, setup, base),
         )
         self._side_by_side(further.wanted(self.runs, inside=stage.engine.inside is not None))
+
+    def _narrow(self, change: str, life: Life, mends: Callable[[str], bool]) -> None:
+        """Which of what a grant holds it was that mended a life: one after the other, until one does."""
+        any(mends(less) for less in narrower(change, life))
 
     # --- serving
 
@@ -201,16 +206,21 @@ class Plan:
         self._confirm(one, bare, full)
         full_life, bare_life = self._life("serve.full"), self._life("serve.bare")
         follow_ups = serving_follow_ups(full_life, bare_life, self.given, self.serving_image, self.model)
+        firsts = (full_life, bare_life)
         for change in follow_ups:
             if change == changes.TRAINED_CONTAINER:
                 follow_up = self._served_where_trained(stage, one, bare)
             else:
                 lasting = change in (changes.NO_HEALTHCHECK, changes.BIG_SHM)  # it has to outlive what ended the other
                 follow_up = self._sure(one, replace(vary(bare, change, self.given), thorough=lasting), bare_life)
-            firsts = (full_life, bare_life)
             if follow_up is not None and follow_up.fine(firsts) != bare_life.fine(firsts):
                 if change == changes.ISOLATED:
                     one(replace(vary(bare, changes.NO_NETWORK, self.given), thorough=False))
+                self._narrow(
+                    change,
+                    bare_life,
+                    lambda less: one(replace(vary(bare, less, self.given), thorough=False)).fine(firsts),
+                )
                 break
         if self._good("serve.full", "serve.bare") is not None or bare_life.ready_at is not None:
             self._further_servings(stage, one, used)

@@ -229,6 +229,8 @@ def vary(setup: Setup, change: str, given: Given, hidden: tuple[str, ...] = ()) 
         changes.PLAIN_VALUES: {"hyperparameters": plain_values(setup.hyperparameters, given.hyperparameters)},
         changes.FEW_KEYS: {"hyperparameters": short_keys(setup.hyperparameters)},
     }
+    if change.startswith(changes.ONE_CAPABILITY):
+        changed[change] = {"capabilities": (change.removeprefix(changes.ONE_CAPABILITY),)}
     name = f"{setup.name}+{change}"
     return replace(setup, name=name, base=setup.name, change=change, **changed[change])  # type: ignore[arg-type]
 
