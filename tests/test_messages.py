@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from good_record import fail, good_record, lines, served, trained, unhealthy
 from mutations import measured_again
+from mutations.tables import BREAKS
 
 from sm_contract.asking import built
 from sm_contract.contract.reading import telling
@@ -224,6 +225,13 @@ def test_a_short_queue_shows_with_several_at_once_and_nobody_said_how_many() -> 
     found = verdict(replace(good, candidate=one), "SM-INFER-NET-02")
     assert found.verdict is Verdict.NOT_TESTABLE
     assert found.reason.startswith("declare concurrency, how many invocations it takes at once")
+
+
+def test_the_odd_value_that_does_the_harm_alone_is_named() -> None:
+    record = next(one for one in BREAKS["SM-TRAIN-CFG-05"] if one.name == "a single value").change(good_record())
+    found = verdict(record, "SM-TRAIN-CFG-05")
+    assert found.observed.startswith("with the value '1e309' alone ")
+    assert found.shown_in == ("train.odd+odd values text_24 to text_24",)
 
 
 def test_a_hard_link_in_the_model_archive_only_warns() -> None:

@@ -34,13 +34,15 @@ def test_takes_any_text_as_a_value(training: Training) -> None:
                 evidence=[one],
             )
     if how := _unclean(life):
+        alone = _alone(training)
+        with_it = f"the value {alone.conditions[0][:60]} alone {_unclean(alone)}" if alone else f"such values {how}"
         raise Violation(
             expected=expected,
-            observed=f"with such values {how}",
+            observed=f"with {with_it}",
             fix="take each value for a text of any length and content; where it is of no use, say so in "
             "/opt/ml/output/failure and exit with 1",
-            because=telling(life),
-            evidence=[life],
+            because=telling(alone or life),
+            evidence=[alone or life],
         )
 
 
@@ -71,6 +73,14 @@ def _decisive(training: Training, change: str) -> Life:
     if _unclean(odd) and len(alone) == 2 and not any(map(_unclean, alone)):
         raise NotTestable(f"{found(odd)}: neither its values nor its names do that by themselves", evidence=[odd])
     return training.life(f"{ODD}+{change}") if _unclean(odd) and f"{ODD}+{change}" in training.lives else odd
+
+
+def _alone(training: Training) -> Life | None:
+    """The run in which one odd value alone did the harm."""
+    for life in training.lives.values():
+        if life.change.startswith(changes.SOME_VALUES) and len(life.conditions) == 1 and _unclean(life):
+            return life
+    return None
 
 
 def _unclean(life: Life) -> str:

@@ -9,7 +9,7 @@ from sm_contract import changes
 from sm_contract.candidate import Given
 from sm_contract.record import INFERENCE, ImageFacts, Life
 from sm_contract.scenarios.life import LEAVES
-from sm_contract.scenarios.odd import odd_hyperparameters
+from sm_contract.scenarios.odd import odd_hyperparameters, short_keys
 from sm_contract.scenarios.setup import STRICT, Setup, other_user, strict, train_bare, train_full, train_provided, vary
 
 CODE = "/opt/ml/code"  # a convention of the toolkits that survives in practice
@@ -80,11 +80,27 @@ class Further:
         """All oddities at once; if that does not end cleanly, the values and the names by themselves."""
         odd: dict[str, object] = dict(odd_hyperparameters(self.given.hyperparameters))
         setup = replace(self._ground("train.odd"), hyperparameters=odd, patience=ODD + 5 * self._usual())
-        life = self.one(setup)
-        silent = not life.log_text().strip() and not (life.result and life.result.failure)
-        if life.ended != "itself" or life.exit_code in CRASHES or (life.exit_code and silent):
-            for change in (changes.FEW_KEYS, changes.PLAIN_VALUES):
-                self.one(vary(setup, change, self.given))
+        if unclean(self.one(setup)):
+            few = self.one(vary(setup, changes.FEW_KEYS, self.given))
+            self.one(vary(setup, changes.PLAIN_VALUES, self.given))
+            if unclean(few):
+                self._culprit(setup, [name for name in short_keys(odd) if name not in self.given.hyperparameters])
+
+    def _culprit(self, setup: Setup, names: list[str]) -> None:
+        """Halve the odd values until the one is left alone that does the harm; where it takes two, none is."""
+        while names:
+            half = names[: (len(names) + 1) // 2]
+            values = {name: setup.hyperparameters[name] for name in (*half, *self.given.hyperparameters)}
+            change = f"{changes.SOME_VALUES}{half[0]} to {half[-1]}"
+            only = replace(setup, name=f"{setup.name}+{change}", base=setup.name, change=change, hyperparameters=values)
+            if len(half) == 1:
+                only = replace(only, conditions=(ascii(values[half[0]]),))
+            if not unclean(self.one(only)):
+                names = names[len(half) :]
+            elif len(half) == 1:
+                return
+            else:
+                names = half
 
     def _stopped(self) -> None:
         """Stopped while it waits for pipes to be filled, or at work for longer than usual where the owner says how.
@@ -130,6 +146,12 @@ class Further:
     def _usual(self) -> float:
         """How long a training takes."""
         return max(life.seconds for life in self.firsts.values() if life.good)
+
+
+def unclean(life: Life) -> bool:
+    """Whether a training ended neither well nor with a refusal that it gave a reason for."""
+    silent = not life.log_text().strip() and not (life.result and life.result.failure)
+    return life.ended != "itself" or life.exit_code in CRASHES or (life.exit_code != 0 and silent)
 
 
 def hidden_folders(image: ImageFacts) -> tuple[str, ...]:

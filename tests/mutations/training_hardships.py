@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from good_record import DATA, MODEL, lines
+from good_record import DATA, MODEL, lines, trained
 
 from mutations import (
     Change,
@@ -73,6 +73,12 @@ def _left(*files: TreeFile) -> Callable[[Life], Life]:
 HANGS = fields(ended="limit", exit_code=137, seconds=37.0, log=lines("reading hyperparameters"))
 FAILED = TrainingResult(status="Failed")
 OVERFLOW = fields(exit_code=134, log=lines("*** buffer overflow detected ***: terminated"), result=FAILED)
+ONE_VALUE = replace(
+    OVERFLOW(trained("train.odd+odd values text_24 to text_24")),
+    base="train.odd",
+    change="odd values text_24 to text_24",
+    conditions=("'1e309'",),
+)
 OPTIONAL = candidate(required_channels=(), optional_channels=("training", "validation"))
 
 BREAKS = {
@@ -94,6 +100,7 @@ BREAKS = {
         Mutation("a command line made of values", life("train.odd", _ran)),
         Mutation("an endless loop", _odd(HANGS, SHORT)),
         Mutation("a quiet end", _odd(fields(exit_code=1, log=(), result=FAILED), SHORT)),
+        Mutation("a single value", then(_odd(OVERFLOW, SHORT), add(ONE_VALUE))),
     ],
     "SM-TRAIN-CFG-06": [
         Mutation("a fixed buffer", _odd(OVERFLOW, PLAIN)),
