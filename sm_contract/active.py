@@ -35,7 +35,7 @@ from sm_contract.keywords import chooser
 from sm_contract.plugin import ALONE, WRITTEN, forget_filters
 from sm_contract.report import errors
 from sm_contract.report.errors import usage
-from sm_contract.report.files import ReportError, begin_reports
+from sm_contract.report.files import ReportError, begin_reports, check_folder
 from sm_contract.requirements import registry
 from sm_contract.result import ImageResult
 from sm_contract.run import Run
@@ -50,14 +50,14 @@ def activate(config: pytest.Config, *, alone: bool) -> None:
     """Make this a run that judges. Raises pytest.UsageError."""
     try:
         asked = options.read(config.option)
-        if asked.report is not None and not (config.option.collectonly or hasattr(config, "workerinput")):
-            begin_reports(asked.report, asked.judge)
         if asked.judge is not None:
             labels = read_journal(asked.judge).records
             asked = replace(asked, subjects=tuple(options.Subject(label=label, image=label) for label in labels))
         declaration = find_declaration(asked.config, (config.invocation_params.dir, config.rootpath))
         if alone:
             chosen(asked, list(built()))
+        if asked.report is not None and not config.option.collectonly:
+            check_folder(asked.report)
     except (options.OptionError, JournalError, ReportError) as error:
         raise usage(str(error)) from None
     except DeclarationError as error:
@@ -181,7 +181,7 @@ class Active:
         if call.when == "setup" and call.excinfo is not None and report.failed:
             self._gate.not_settled(item, call.excinfo.value)
         brought = item.stash.get(JUDGED, None)
-        if brought is not None and (call.when == "call" or report.failed):
+        if brought is not None and (call.when == "call" or (call.when == "setup" and report.failed)):
             attach(report, brought)
             judged_as(report, call, brought[1])
         return report
@@ -247,6 +247,12 @@ class Active:
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Find the images, so that nothing but the error is seen where one is missing."""
         self._end_tidily()
+        asked = self._gate.options
+        if asked.report is not None and not (self._worker or session.config.option.collectonly):
+            try:
+                begin_reports(asked.report, asked.judge)
+            except ReportError as error:
+                raise usage(str(error)) from None
         if self._gate.shared is not None or session.config.option.collectonly:
             return
         try:

@@ -115,6 +115,8 @@ class Gate:
         assert self.run is not None
         self.run.prepare(self.wanted)
         self.run.close(leave=self._failed_lives(self.run))
+        if self.shared is not None:
+            self.shared.leave(self.run.left)
         return self.run.journal()
 
     def _read_back(self, journal: Any) -> None:
@@ -176,8 +178,8 @@ class Gate:
         if id is None or self.run is None or label not in self.run.records:
             return
 
-        def check(**_: object) -> None:
-            raise error
+        def check() -> None:
+            raise RuntimeError(f"a fixture raised {error!r}") from error
 
         item.stash[JUDGED] = (label, self.run.judge(label).judge(replace(registry()[id], check=check)))
 
@@ -232,6 +234,7 @@ class Gate:
         if self.shared is not None and self.run is None and self.shared.journal.exists():
             self.run = Run(replace(self.options, judge=self.shared.journal), self.declaration)
             self.run.prepare(())
+            self.run.left = self.shared.left()
         if self.run is None:
             return
         self.run.close(interrupted=interrupted, leave=self._failed_lives(self.run))
@@ -239,14 +242,14 @@ class Gate:
             for label, record in self.run.records.items():
                 self.judgements.setdefault(label, []).extend(self._on_record(self.run, label, record))
 
-    def _failed_lives(self, run: Run) -> set[str]:
-        """The lives that show what fails the run, if their containers are to be kept."""
+    def _failed_lives(self, run: Run) -> set[tuple[str, str]]:
+        """The subjects and lives that show what fails the run, if their containers are to be kept."""
         if self.options.keep == "never" or run.engine is None:
             return set()
         ids = [id for id in self.wanted if id in registry() and not registry()[id].own]
-        found = [run.judgement(label, id) for label in run.records for id in ids]
-        found += [judgement for judged in self.judgements.values() for judgement in judged]
-        return {life for judgement in found if self._fails(judgement) for life in judgement.shown_in or judgement.lives}
+        found = [(label, run.judgement(label, id)) for label in run.records for id in ids]
+        found += [(label, one) for label, judged in self.judgements.items() if label in run.records for one in judged]
+        return {(label, life) for label, one in found if self._fails(one) for life in one.shown_in or one.lives}
 
     def _fails(self, judgement: Judgement) -> bool:
         """Whether a verdict fails the run."""

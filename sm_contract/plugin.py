@@ -39,7 +39,9 @@ def pytest_load_initial_conftests(
         early_config.stash[ALONE] = alone
         if alone:
             given.noconftest = True
-            typed = parser.parse_known_args([*shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), *written])
+            settings = [one.removeprefix("addopts=") for one in given.override_ini or () if one.startswith("addopts=")]
+            beside = shlex.split(" ".join([*settings, os.environ.get("PYTEST_ADDOPTS", "")]))
+            typed = parser.parse_known_args([*beside, *written])
             early_config.stash[WRITTEN] = (typed.keyword, typed.markexpr)
             forget_filters(early_config)
             if not named:

@@ -23,7 +23,7 @@ from sm_contract.journal import JournalError, JournalWriter, read_journal, unwri
 from sm_contract.judge import Judge
 from sm_contract.options import Options, Subject
 from sm_contract.recipe import Recipe
-from sm_contract.record import ROLES, ImageFacts, ModelFacts, Record
+from sm_contract.record import ROLES, TRAINING, WORD, ImageFacts, ModelFacts, Record
 from sm_contract.requirements import registry
 from sm_contract.scenarios.contents import Contents
 from sm_contract.scenarios.life import Stage
@@ -143,18 +143,23 @@ class Run:
             self._judges[subject] = Judge(record, profile=self.options.profile, waivers=waivers)
         return self._judges[subject]
 
-    def close(self, *, interrupted: bool = False, leave: Collection[str] = ()) -> None:
+    def close(self, *, interrupted: bool = False, leave: Collection[tuple[str, str]] = ()) -> None:
         """End every life, remove all that is ours, finish the journal. Safe to call twice.
 
-        ``leave``: lives whose containers are left, if they were to be kept.
+        ``leave``: subjects and lives of theirs whose containers are left, if they were to be kept.
         """
         with self._closed:
             if self.engine is not None and not interrupted:
-                self.engine.leave(leave)
+                self.engine.leave([(self._image_of(label, life), life) for label, life in leave])
             self.complete = self.complete and not interrupted
             self._end()
             self._note(lambda writer: writer.close(complete=self.complete, faults=self.faults))
             self._writer = None
+
+    def _image_of(self, label: str, life: str) -> str:
+        assert self.engine is not None
+        training, inference = self._examined[label]
+        return (training if life.startswith(f"{WORD[TRAINING]}.") else inference).image(self.engine)
 
     def _end(self) -> None:
         """End every life, and remove all that is ours."""

@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,7 +21,7 @@ class Shared:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.journal = folder / "journal.jsonl"
-        self._problem = folder / "problem.json"
+        self._problem, self._left = folder / "problem.json", folder / "left.json"
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -43,6 +43,14 @@ class Shared:
     def report(self, kind: str, text: str) -> None:
         """Leave word of why there is no record: the others need not try again."""
         self._problem.write_text(json.dumps([kind, text]), encoding="utf-8")
+
+    def leave(self, names: Iterable[str]) -> None:
+        """Leave word of the containers that are still there."""
+        self._left.write_text(json.dumps(list(names)), encoding="utf-8")
+
+    def left(self) -> tuple[str, ...]:
+        """The containers that are still there, as the worker that recorded says."""
+        return tuple(json.loads(self._left.read_text(encoding="utf-8"))) if self._left.exists() else ()
 
     def problem(self) -> tuple[str, str] | None:
         """Why there is no record (kind and text), if another worker left word of it."""

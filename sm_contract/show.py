@@ -225,14 +225,14 @@ class Show:
             emit(sink, self._page().row("", told, style="yellow bold", column=0))
         if not self._shown or not results:
             return
+        if gate.run is not None and gate.run.left:
+            sink = self._config.get_terminal_writer()
+            emit(sink, [*self._page().row("kept", _kept(gate.run.left), column=13)])
         if not gate.has_contract:
             if gate.run is not None and gate.run.records:
                 line = f"tests of your own only: the contract itself was not judged (add --pyargs {PACKAGE})"
                 self._config.get_terminal_writer().line(line)
             return
-        if gate.run is not None and gate.run.left:
-            sink = self._config.get_terminal_writer()
-            emit(sink, [*self._page().row("kept", _kept(gate.run.left), column=13)])
         for label, result in zip(gate.run.records if gate.run else (), results, strict=True):
             self._terminal(label).finish(
                 result, reports=self._reports, options=options.repeat(self._config.option), status=int(status)

@@ -77,10 +77,10 @@ def requirement_digest(requirement: Requirement) -> str:
 
 def _names(node: ast.stmt) -> list[str]:
     """What a statement of a module gives a name to."""
-    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return [node.name]
-    targets = node.targets if isinstance(node, ast.Assign) else []
-    return [target.id for target in targets if isinstance(target, ast.Name)]
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    return [each.id for target in targets if target for each in ast.walk(target) if isinstance(each, ast.Name)]
 
 
 def chapter_digest(module: str) -> str:

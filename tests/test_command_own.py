@@ -116,6 +116,7 @@ def test_a_check_of_the_owner_s_that_raises_is_no_verdict(folder: Path) -> None:
         assert ran.status == Exit.FAULT, ran.text
         assert "KeyError: 'user'" in ran.out
         assert "OSError: no table of limits" in ran.out
+        assert "KeyError: '_'" not in ran.text
         assert image["counts"]["not judged"] == 2
         assert {row["id"]: row["verdict"] for row in image["verdicts"]} == {
             "TEAM-USER-01": "not judged",

@@ -64,7 +64,7 @@ RUN = """
             engine.close()
             engine.close()
     if then == "keep":
-        engine.leave(["train.full"])
+        engine.leave([(engine.resolve(image), "train.full")])
         engine.close()
         os._exit(0)
     time.sleep(120)

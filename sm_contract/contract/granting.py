@@ -13,16 +13,14 @@ SIMPLE = ("train.bare", "train.full", "serve.bare", "serve.full")
 def granted(record: Record, id: str) -> Flip | None:
     """The flip by a grant of the right that a requirement is about, where it is what explains a role's failure.
 
-    Of several the last: it grants the least.
+    Of several of a role the last: it grants the least.
     """
-    found = [
-        flip
-        for view in claimed(record)
-        if cause(view) == id
-        for flip in flips(view)
-        if not flip.broke and lacked(flip.change, flip.bad) == id
-    ]
-    return found[-1] if found else None
+    for view in claimed(record):
+        if cause(view) == id:
+            found = [flip for flip in flips(view) if not flip.broke and lacked(flip.change, flip.bad) == id]
+            if found:
+                return found[-1]
+    return None
 
 
 def works_unaided(record: Record, *, by_rights: bool = True) -> None:

@@ -43,9 +43,9 @@ def unreached(life: Life) -> str:
         return ""
     if id := _by([line.text for line in last_words(life)], life):
         return id
-    last = (life.attempts or ())[-1:]
-    late = any(life.seconds - one.at < _UNTIL_GIVEN_UP for one in last)
-    return METADATA if late and _tried(life)[-1].startswith(_METADATA) else ""
+    last = next((one for one in reversed(life.attempts or ()) if ":" in one.what), None)  # no name
+    late = last is not None and life.seconds - last.at < _UNTIL_GIVEN_UP
+    return METADATA if late and last is not None and last.what.startswith(_METADATA) else ""
 
 
 def line_of(life: Life, id: str) -> LogLine | None:

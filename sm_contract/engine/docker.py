@@ -49,7 +49,7 @@ class DockerEngine:
         self.starts = 0
         self.keep = keep  # what is removed before the end is only stopped
         self.left: tuple[str, ...] = ()
-        self._leave: frozenset[str] = frozenset()  # purposes of the containers that are left at the end
+        self._leave: frozenset[tuple[str, str]] = frozenset()  # image and purpose of what is left at the end
         self.session = Session.begin(deadline_seconds, keep)
         self.watchdog = Watchdog(link.address, link.version, self.session.id)
         self.kernel_log = KernelLog()
@@ -194,9 +194,9 @@ class DockerEngine:
 
     # --- the end ---
 
-    def leave(self, purposes: Collection[str]) -> None:
-        """Let close() leave the containers of these purposes, with what they use; only with ``keep`` they are there."""
-        self._leave = frozenset(purposes) if self.keep else frozenset()
+    def leave(self, containers: Collection[tuple[str, str]]) -> None:
+        """Let close() leave these containers (image id, purpose), with what they use; with ``keep`` they are there."""
+        self._leave = frozenset(containers) if self.keep else frozenset()
 
     def close(self) -> None:
         """Remove all that is ours; safe to call twice, from a signal handler, and after a lost engine.
@@ -217,7 +217,7 @@ class DockerEngine:
         except (APIError, *TRANSPORT, OSError):
             left = ["?"]
         self._closed = True
-        self.watchdog.release(clean=not left and (bool(self.left) or not self._uncertain))
+        self.watchdog.release(clean=bool(self.left) or not (left or self._uncertain))
 
     def _leave_some(self) -> list[str]:
         """Stop what is to be looked at, and remove everything else; what could not be removed."""
@@ -225,7 +225,7 @@ class DockerEngine:
         label = f"{SESSION}={self.session.id}"
         needed, names = set[str](), list[str]()
         for item in api.containers(all=True, filters={"label": label}):
-            if item["Labels"].get(PURPOSE) not in self._leave:
+            if (item["ImageID"], item["Labels"].get(PURPOSE)) not in self._leave:
                 continue
             with contextlib.suppress(APIError):  # it has ended
                 api.kill(item["Id"])
@@ -235,7 +235,9 @@ class DockerEngine:
         self.left = tuple(sorted(names))
         rest = [one for one in find(api, self.session.id) if one.id not in needed]
         rest = [one for one in rest if one.kind != "image" or api.inspect_image(one.id)["Id"] not in needed]
-        return [f"{thing.kind} {thing.name}: {why}" for thing, why in remove_all(self.cleaner, rest)]
+        failed = remove_all(self.cleaner, rest)
+        failed = remove_all(self.cleaner, [thing for thing, _ in failed])  # a busy engine may need a second word
+        return [f"{thing.kind} {thing.name}: {why}" for thing, why in failed]
 
     def remains(self) -> list[str]:
         """What is in the engine of this session, by kind and name."""

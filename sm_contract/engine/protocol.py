@@ -279,8 +279,8 @@ class Engine(Protocol):
 
     def remove_volume(self, volume: Volume) -> None: ...
 
-    def leave(self, purposes: Collection[str]) -> None:
-        """Let close() leave the containers of these purposes, with what they use; one that keeps still has them."""
+    def leave(self, containers: Collection[tuple[str, str]]) -> None:
+        """Let close() leave these containers (image id, purpose), with what they use; one that keeps still has them."""
 
     def close(self) -> None:
         """Remove all that is ours; safe to call twice, from a signal handler's thread, and after a lost engine."""

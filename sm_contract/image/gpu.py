@@ -59,7 +59,11 @@ def look(
     texts = [text for one in programs for text in _texts(fs, one, workdir(config)).items()]
     bare = {path: _COMMENT.sub("", text) for path, text in texts}
     loading = {path: text for path, text in bare.items() if _COMPAT.search(text) and _LOADER.search(text)}
-    asking = [path for path, text in loading.items() if _IF.search(text)]
+    asking = [
+        path
+        for path, text in loading.items()
+        if _IF.search(text) or any(path in other and _IF.search(other) for other in bare.values())
+    ]
     return GpuFacts(
         signs=signs[:_LISTED],
         drivers=tuple(found["driver"]),

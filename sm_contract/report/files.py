@@ -62,8 +62,11 @@ def begin_reports(folder: Path, judged: Path | None = None) -> None:
     check_folder(folder)
     write_reports(folder, [])
     journal = folder / JOURNAL
-    if judged is None or not journal.exists() or not journal.samefile(judged):
-        journal.unlink(missing_ok=True)
+    try:
+        if judged is None or not journal.exists() or not journal.samefile(judged):
+            journal.unlink(missing_ok=True)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
 
 
 def _umask() -> int:

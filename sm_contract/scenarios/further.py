@@ -13,6 +13,7 @@ from sm_contract.scenarios.odd import odd_hyperparameters, short_keys
 from sm_contract.scenarios.setup import STRICT, Setup, other_user, strict, train_bare, train_full, train_provided, vary
 
 CODE = "/opt/ml/code"  # a convention of the toolkits that survives in practice
+SOON = 60.0  # seconds of a training that is worth some ten more of its kind
 ODD = 30.0  # seconds that odd hyperparameters may cost, beside five times what a training needs
 CRASHES = range(128, 160)  # exit codes of signals
 
@@ -83,7 +84,7 @@ class Further:
         if unclean(self.one(setup)):
             few = self.one(vary(setup, changes.FEW_KEYS, self.given))
             self.one(vary(setup, changes.PLAIN_VALUES, self.given))
-            if unclean(few):
+            if unclean(few) and self._usual() < SOON:
                 self._culprit(setup, [name for name in short_keys(odd) if name not in self.given.hyperparameters])
 
     def _culprit(self, setup: Setup, names: list[str]) -> None:

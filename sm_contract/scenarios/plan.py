@@ -160,7 +160,9 @@ class Plan:
 
     def _narrow(self, change: str, life: Life, mends: Callable[[str], bool]) -> None:
         """Which of what a grant holds it was that mended a life: one after the other, until one does."""
-        any(mends(less) for less in narrower(change, life))
+        stage = self.training or self.serving
+        withheld = stage.engine.facts.withheld if stage is not None else ()
+        any(mends(less) for less in narrower(change, life) if less.removeprefix(changes.ONE_CAPABILITY) not in withheld)
 
     # --- serving
 
@@ -313,7 +315,7 @@ class Plan:
         good = self._good("train.full", "train.bare")
         setup = train_full(self.given) if good == "train.full" else train_bare(self.given)
         unseen = replace(stage, recorded=lambda _: None, written=lambda _: None)
-        again = train(unseen, self.given, setup, at_end=keep)
+        again = train(unseen, self.given, replace(setup, name=f"{setup.name}+once more"), at_end=keep)
         if not again.good or not images:
             return None
         varied = replace(vary(bare, changes.TRAINED_CONTAINER, self.given), thorough=False)
