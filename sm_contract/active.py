@@ -35,7 +35,7 @@ from sm_contract.keywords import chooser
 from sm_contract.plugin import ALONE, WRITTEN, forget_filters
 from sm_contract.report import errors
 from sm_contract.report.errors import usage
-from sm_contract.report.files import ReportError, begin_reports, check_folder
+from sm_contract.report.files import ReportError, check_folder, clear_reports
 from sm_contract.requirements import registry
 from sm_contract.result import ImageResult
 from sm_contract.run import Run
@@ -250,7 +250,7 @@ class Active:
         asked = self._gate.options
         if asked.report is not None and not (self._worker or session.config.option.collectonly):
             try:
-                begin_reports(asked.report, asked.judge)
+                clear_reports(asked.report, asked.judge)
             except ReportError as error:
                 raise usage(str(error)) from None
         if self._gate.shared is not None or session.config.option.collectonly:

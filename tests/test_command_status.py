@@ -164,12 +164,9 @@ def test_no_older_report_outlives_a_run_that_comes_to_nothing(folder: Path) -> N
     first = command(folder, journal(folder, GOOD), "--sm-report=report")
     assert first.status == Exit.CONFORMANT, first.text
     ran = command(folder, "--image=./no.tar", "--sm-report=report")
-    left = json.loads((folder / "report" / "result.json").read_text(encoding="utf-8"))
 
     assert ran.status == Exit.USAGE, ran.text
-    assert left == {"schema_version": 1, "exit_status": None, "incomplete": True, "images": []}
-    assert "<testcase" not in (folder / "report" / "junit.xml").read_text(encoding="utf-8")
-    assert not (folder / "report" / "journal.jsonl").exists()
+    assert list((folder / "report").glob("*.*")) == []
 
 
 def test_a_journal_is_judged_again_in_the_folder_where_it_lies(folder: Path) -> None:

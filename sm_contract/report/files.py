@@ -54,17 +54,16 @@ def write_reports(folder: Path, results: Sequence[ImageResult], *, status: int |
     return [folder / name for name in texts]
 
 
-def begin_reports(folder: Path, judged: Path | None = None) -> None:
-    """Put the reports of a run that has come to nothing yet in the place of older ones, which speak of another run.
+def clear_reports(folder: Path, judged: Path | None = None) -> None:
+    """Remove older reports: they speak of another run, and may be taken for this one's where it comes to nothing.
 
     ``judged``: a journal that is still to be read. Makes the folder. Raises ReportError.
     """
     check_folder(folder)
-    write_reports(folder, [])
-    journal = folder / JOURNAL
     try:
-        if judged is None or not journal.exists() or not journal.samefile(judged):
-            journal.unlink(missing_ok=True)
+        for path in (folder / name for name in (RESULT, JUNIT, JOURNAL)):
+            if path.exists() and not (judged is not None and path.samefile(judged)):
+                path.unlink()
     except OSError as error:
         raise cannot_write(folder, error) from error
 
