@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ from sm_contract.keywords import chooser
 from sm_contract.plugin import ALONE, WRITTEN, forget_filters
 from sm_contract.report import errors
 from sm_contract.report.errors import usage
-from sm_contract.report.files import ReportError, check_folder, clear_reports
+from sm_contract.report.files import ReportError, check_folder, clear_reports, write_refusal
 from sm_contract.requirements import registry
 from sm_contract.result import ImageResult
 from sm_contract.run import Run
@@ -58,10 +58,9 @@ def activate(config: pytest.Config, *, alone: bool) -> None:
             chosen(asked, list(built()))
         if asked.report is not None and not config.option.collectonly:
             check_folder(asked.report)
-    except (options.OptionError, JournalError, ReportError) as error:
-        raise usage(str(error)) from None
-    except DeclarationError as error:
-        raise usage(*error.args) from None
+    except (options.OptionError, JournalError, ReportError, DeclarationError) as error:
+        refuse(config, error.args)
+        raise usage(*map(str, error.args)) from None
     distributed = getattr(config.option, "dist", "no") != "no" and bool(getattr(config.option, "tx", None))
     shared = _shared(config, distributed=distributed and not alone)
     controls = shared is not None and not hasattr(config, "workerinput")
@@ -257,6 +256,9 @@ class Active:
             return
         try:
             self._gate.look(self._run())
+        except pytest.UsageError as error:
+            refuse(session.config, error.args)
+            raise
         except KeyboardInterrupt:  # pytest ends with its last hooks, which report, only from the next one on
             self._interrupted = True
         if self._gate.problem:
@@ -290,6 +292,16 @@ class Active:
         """pytest-xdist: tell a worker where the workers meet."""
         if self._gate.shared is not None:
             node.workerinput[INPUT] = str(self._gate.shared.folder)
+
+
+def refuse(config: pytest.Config, errors: Sequence[object]) -> None:
+    """Let the report, where one is wanted, say that nothing was judged, and why; it is the error that counts."""
+    report, judged = config.option.sm_report, config.option.sm_judge
+    if not report or config.option.collectonly or hasattr(config, "workerinput"):
+        return
+    with contextlib.suppress(ReportError):
+        text = " ".join(" ".join(str(error).split()) for error in errors)
+        write_refusal(Path(report), text, status=int(Exit.USAGE), judged=Path(judged) if judged else None)
 
 
 def _meant(expression: str) -> Callable[[pytest.Item], bool]:

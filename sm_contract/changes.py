@@ -63,5 +63,6 @@ NO_HEALTHCHECK = "no HEALTHCHECK"  # the image's own is not run
 GOOD_DATA = "good data"  # of a run that is disturbed midway: the owner's files in place of pipes
 PLAIN_VALUES = "plain values"  # of the odd run: as many long keys, each with "1"
 SOME_VALUES = "odd values "  # and the names of the first and the last: none but these
+SMALLER_BODY = "smaller body "  # and the turn: parts of the malformed one that did harm
 FEW_KEYS = "short keys"  # of the odd run: the same values under few short keys
 HIDDEN = "hidden folders"  # an empty volume over each other folder the image holds below /opt/ml

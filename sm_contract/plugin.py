@@ -77,6 +77,10 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         options.read(config.option)  # a mistake is told at once, before all that judging needs is loaded
     except options.OptionError as error:
+        if config.option.sm_report:
+            from sm_contract.active import refuse  # noqa: PLC0415
+
+            refuse(config, error.args)
         raise usage(str(error)) from None
     from sm_contract.active import activate  # noqa: PLC0415  # a run without our options stays light
 

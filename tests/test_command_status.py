@@ -7,10 +7,12 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
 import pytest
 from command_support import BAD, GOOD, LOOKED_AT, OS, Ran, command, journal, named, write
 
 from sm_contract.record import Record
+from sm_contract.resources import resource
 from sm_contract.status import PRECEDENCE, Exit, decide
 
 ODD = named("odd:1", workdir_file=None)  # a MUST that AWS does not document: it warns
@@ -160,13 +162,29 @@ def test_a_report_folder_that_cannot_be_written(folder: Path) -> None:
     assert "--sm-report: report/here cannot be written" in ran.err
 
 
-def test_no_older_report_outlives_a_run_that_comes_to_nothing(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--image=./no.tar"], "no.tar"),
+        (["--image=i", "--sm-config=none.toml"], "none.toml"),
+        (["--image=i", "--sm-memory=much"], "--sm-memory"),
+        (["--image=i", "--sm-only=SM-NONE-01"], "SM-NONE-01"),
+        (["--sm-judge=none.jsonl"], "none.jsonl"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_report_of_a_run_that_comes_to_nothing_says_why(folder: Path, arguments: list[str], said: str) -> None:
     first = command(folder, journal(folder, GOOD), "--sm-report=report")
     assert first.status == Exit.CONFORMANT, first.text
-    ran = command(folder, "--image=./no.tar", "--sm-report=report")
+    ran = command(folder, *arguments, "--sm-report=report")
 
     assert ran.status == Exit.USAGE, ran.text
-    assert list((folder / "report").glob("*.*")) == []
+    assert [path.name for path in (folder / "report").glob("*.*")] == ["result.json"]
+    told = json.loads((folder / "report" / "result.json").read_text(encoding="utf-8"))
+    assert told == {"schema_version": 1, "exit_status": 4, "error": told["error"], "incomplete": True, "images": []}
+    assert said in told["error"]
+    assert " ".join(told["error"].split()) in " ".join(ran.err.split())
+    jsonschema.validate(told, json.loads(resource("schemas", "result.schema.json").read_text(encoding="utf-8")))
 
 
 def test_a_journal_is_judged_again_in_the_folder_where_it_lies(folder: Path) -> None:

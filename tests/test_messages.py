@@ -9,6 +9,7 @@ from good_record import fail, good_record, lines, served, trained, unhealthy
 from mutations import measured_again
 from mutations.tables import BREAKS
 
+from sm_contract import changes
 from sm_contract.asking import built
 from sm_contract.contract.reading import telling
 from sm_contract.judge import judge
@@ -232,6 +233,18 @@ def test_the_odd_value_that_does_the_harm_alone_is_named() -> None:
     found = verdict(record, "SM-TRAIN-CFG-05")
     assert found.observed.startswith("with the value '1e309' alone ")
     assert found.shown_in == ("train.odd+odd values text_24 to text_24",)
+
+
+def test_the_smallest_body_that_does_the_harm_is_named() -> None:
+    record = BREAKS["SM-INFER-INVOKE-11"][0].change(good_record())
+    life = record.lives["serve.probed"]
+    assert life.harm is not None
+    change = f"{changes.SMALLER_BODY}2"
+    part = replace(life.harm, body_of="4 bytes of it: '<!DO'")
+    smaller = replace(life, name=f"{life.name}+{change}", base=life.name, change=change, invocations=(part,))
+    found = verdict(replace(record, lives={**record.lives, smaller.name: smaller}), "SM-INFER-INVOKE-11")
+    assert found.observed.endswith("(serve.probed); the same with 4 bytes of it: '<!DO'")
+    assert found.shown_in[0] == smaller.name
 
 
 def test_a_hard_link_in_the_model_archive_only_warns() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from sm_contract import changes
 from sm_contract.contract import roots
 from sm_contract.contract.causes import STARTS
 from sm_contract.contract.invoking import PROBED, answering, cut_short, lived, probed
@@ -109,23 +110,26 @@ def test_bad_input_does_no_damage(serving: Serving) -> None:
     """Bad input does not damage the server."""
     answering(serving)
     life = probed(serving)
-    last = _malformed(life)[-1]
+    _malformed(life)
+    last = life.harm
+    if last is None:
+        return
     after: list[Ping | Invocation] = [ping for ping in life.pings if ping.at > last.at]
     after += [one for one in life.invocations if one.name == AGAIN and one.at > last.at]
-    if any(isinstance(one, Invocation) and one.ok for one in after):
-        return
     seen = f"the container {ending(life)}" if life.ended == "itself" else ""
     if not seen:
         bad = after[-1] if after else last
         what = "a ping" if isinstance(bad, Ping) else "a good request"
         seen = f"{outcome(bad)} for {what} afterwards, for {bad.at - last.at:.0f} s"
     line = error_line(life)
+    smallest = _smallest_harm(serving)
     raise Violation(
         expected="200 for a ping and 2xx for a good request after any bad one",
-        observed=f"{outcome(last)} for {last.body_of} as {last.content_type}; then {seen} ({life.name})",
+        observed=f"{outcome(last)} for {last.body_of} as {last.content_type}; then {seen} ({life.name})"
+        + (f"; the same with {smallest.body_of}" if smallest else ""),
         fix="catch what reading the body may raise, and answer with 400",
         because=says(line) if line is not None else "",
-        evidence=[last, *after[-2:], life, *([line] if line else [])],
+        evidence=[*([smallest] if smallest else []), last, *after[-2:], life, *([line] if line else [])],
     )
 
 
@@ -261,6 +265,13 @@ def _malformed(life: Life) -> list[Invocation]:
     if not found:
         cut_short(life, "a broken body was to be sent")
     return found
+
+
+def _smallest_harm(serving: Serving) -> Invocation | None:
+    """The smallest part of a malformed body that did harm as the whole did."""
+    lives = [life for life in serving.lives.values() if life.change.startswith(changes.SMALLER_BODY)]
+    found = [life.harm for life in lives if life.harm is not None]
+    return found[-1] if found else None
 
 
 def _misdescribed(one: Invocation) -> str:

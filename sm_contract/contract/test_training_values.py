@@ -15,7 +15,6 @@ from sm_contract.views import Training
 ODD = "train.odd"
 RUNS = ("train.bare", "train.full", ODD)
 _CLEANLY = "exit code 0, or a refusal that says why"
-_SIGNALS = range(128, 160)
 
 
 @requirement("SM-TRAIN-CFG-05", runs=RUNS, rests_on=STARTS, hidden_by=roots.TRAINING)
@@ -33,12 +32,12 @@ def test_takes_any_text_as_a_value(training: Training) -> None:
                 because="the command makes an empty file below /opt/ml/output/data, and it is there",
                 evidence=[one],
             )
-    if how := _unclean(life):
+    if life.unclean:
         alone = _alone(training)
-        with_it = f"the value {alone.conditions[0][:60]} alone {_unclean(alone)}" if alone else f"such values {how}"
+        values = f"the value {alone.conditions[0][:60]} alone" if alone else "such values"
         raise Violation(
             expected=expected,
-            observed=f"with {with_it}",
+            observed=f"with {values} {_end(alone or life)}",
             fix="take each value for a text of any length and content; where it is of no use, say so in "
             "/opt/ml/output/failure and exit with 1",
             because=telling(alone or life),
@@ -50,10 +49,10 @@ def test_takes_any_text_as_a_value(training: Training) -> None:
 def test_takes_a_hundred_hyperparameters(training: Training) -> None:
     """Up to 100 hyperparameters with keys of up to 256 characters are survivable."""
     life = _decisive(training, changes.PLAIN_VALUES)
-    if how := _unclean(life):
+    if life.unclean:
         raise Violation(
             expected=f"{_CLEANLY}, with 100 hyperparameters whose names have up to 256 characters",
-            observed=f"with so many {how}",
+            observed=f"with so many {_end(life)}",
             fix="assume nothing of the number and the length of names: no fixed buffer, no variable and no option of "
             "a command line for each",
             because=telling(life),
@@ -70,22 +69,20 @@ def _decisive(training: Training, change: str) -> Life:
         for what in (changes.FEW_KEYS, changes.PLAIN_VALUES)
         if (name := f"{ODD}+{what}") in training.lives
     ]
-    if _unclean(odd) and len(alone) == 2 and not any(map(_unclean, alone)):
+    if odd.unclean and len(alone) == 2 and not any(life.unclean for life in alone):
         raise NotTestable(f"{found(odd)}: neither its values nor its names do that by themselves", evidence=[odd])
-    return training.life(f"{ODD}+{change}") if _unclean(odd) and f"{ODD}+{change}" in training.lives else odd
+    return training.life(f"{ODD}+{change}") if odd.unclean and f"{ODD}+{change}" in training.lives else odd
 
 
 def _alone(training: Training) -> Life | None:
     """The run in which one odd value alone did the harm."""
     for life in training.lives.values():
-        if life.change.startswith(changes.SOME_VALUES) and len(life.conditions) == 1 and _unclean(life):
+        if life.change.startswith(changes.SOME_VALUES) and len(life.conditions) == 1 and life.unclean:
             return life
     return None
 
 
-def _unclean(life: Life) -> str:
-    """How a training with odd hyperparameters ended, if neither well nor with a refusal; "" if it did."""
-    if life.ended != "itself" or life.exit_code in _SIGNALS:
-        return found(life)
-    said = life.log_text().strip() or (life.result and life.result.failure)
-    return "" if life.exit_code == 0 or said else f"{found(life)} without a word"
+def _end(life: Life) -> str:
+    """How an unclean training ended."""
+    told = life.ended != "itself" or life.crashed
+    return found(life) if told else f"{found(life)} without a word"

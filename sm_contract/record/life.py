@@ -15,6 +15,7 @@ TRAINING = "training"
 INFERENCE = "inference"
 ROLES = (TRAINING, INFERENCE)
 WORD = {TRAINING: "train", INFERENCE: "serve"}
+_SIGNALS = range(128, 160)  # exit codes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -275,6 +276,24 @@ class Life:
         """The kernel refused to execute the program: the engine says so, or the log in the engine's words."""
         refused = re.compile(r"exec format error|exec user process caused|^exec [^:]+: ", re.IGNORECASE)
         return bool(self.start_error) or any(refused.search(line.text) for line in self.log)
+
+    @property
+    def harm(self) -> Invocation | None:
+        """The last malformed request, if no good one was answered with 2xx after it; None if there was none."""
+        sent = [one for one in self.invocations if one.name == MALFORMED]
+        after = [one for one in self.invocations if sent and one.name == AGAIN and one.at > sent[-1].at]
+        return None if not sent or any(one.ok for one in after) else sent[-1]
+
+    @property
+    def unclean(self) -> bool:
+        """A training that ended neither well nor with a refusal that it gave a reason for."""
+        silent = not self.log_text().strip() and not (self.result and self.result.failure)
+        return self.ended != "itself" or self.crashed or (self.exit_code != 0 and silent)
+
+    @property
+    def crashed(self) -> bool:
+        """It ended with the exit code of a signal."""
+        return self.exit_code in _SIGNALS
 
     @property
     def trained(self) -> bool:

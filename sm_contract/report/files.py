@@ -54,6 +54,12 @@ def write_reports(folder: Path, results: Sequence[ImageResult], *, status: int |
     return [folder / name for name in texts]
 
 
+def write_refusal(folder: Path, error: str, *, status: int, judged: Path | None = None) -> None:
+    """Write a ``result.json`` of a run that judges nothing, in the place of all older reports. Raises ReportError."""
+    clear_reports(folder, judged)
+    write_whole(folder / RESULT, result_json((), status=status, error=error))
+
+
 def clear_reports(folder: Path, judged: Path | None = None) -> None:
     """Remove older reports: they speak of another run, and may be taken for this one's where it comes to nothing.
 
@@ -62,7 +68,7 @@ def clear_reports(folder: Path, judged: Path | None = None) -> None:
     check_folder(folder)
     try:
         for path in (folder / name for name in (RESULT, JUNIT, JOURNAL)):
-            if path.exists() and not (judged is not None and path.samefile(judged)):
+            if path.exists() and not (judged is not None and judged.exists() and path.samefile(judged)):
                 path.unlink()
     except OSError as error:
         raise cannot_write(folder, error) from error

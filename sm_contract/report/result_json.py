@@ -18,16 +18,17 @@ SCHEMA_VERSION = 1
 Json = dict[str, Any]
 
 
-def result_json(results: Sequence[ImageResult], *, status: int | None = None) -> str:
+def result_json(results: Sequence[ImageResult], *, status: int | None = None, error: str = "") -> str:
     """The document as text. Pure ASCII, so that no text of an image can make it unreadable."""
-    return json.dumps(document(results, status=status), indent=1, allow_nan=False) + "\n"
+    return json.dumps(document(results, status=status, error=error), indent=1, allow_nan=False) + "\n"
 
 
-def document(results: Sequence[ImageResult], *, status: int | None = None) -> Json:
-    """The document of one run."""
+def document(results: Sequence[ImageResult], *, status: int | None = None, error: str = "") -> Json:
+    """The document of one run; ``error`` is why nothing came of it."""
     return {
         "schema_version": SCHEMA_VERSION,
         "exit_status": status,
+        **({"error": error} if error else {}),
         "incomplete": not results or any(result.incomplete for result in results),
         "images": [_image(result) for result in results],
     }

@@ -32,8 +32,12 @@ def kind(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
-def malformed(request: Request) -> Iterator[Body]:
+def malformed(request: Request) -> list[Body]:
     """What a client may send by mistake in the place of a request, the simplest first; always the same."""
+    return list(_malformed(request))
+
+
+def _malformed(request: Request) -> Iterator[Body]:
     json_like = kind(request.content_type).endswith(("json", "jsonlines"))
     document = json_like and not kind(request.content_type).endswith("lines")
     binary = kind(request.content_type).startswith(_IMAGE)

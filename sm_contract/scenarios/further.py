@@ -15,7 +15,6 @@ from sm_contract.scenarios.setup import STRICT, Setup, other_user, strict, train
 CODE = "/opt/ml/code"  # a convention of the toolkits that survives in practice
 SOON = 60.0  # seconds of a training that is worth some ten more of its kind
 ODD = 30.0  # seconds that odd hyperparameters may cost, beside five times what a training needs
-CRASHES = range(128, 160)  # exit codes of signals
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,10 +80,10 @@ class Further:
         """All oddities at once; if that does not end cleanly, the values and the names by themselves."""
         odd: dict[str, object] = dict(odd_hyperparameters(self.given.hyperparameters))
         setup = replace(self._ground("train.odd"), hyperparameters=odd, patience=ODD + 5 * self._usual())
-        if unclean(self.one(setup)):
+        if self.one(setup).unclean:
             few = self.one(vary(setup, changes.FEW_KEYS, self.given))
             self.one(vary(setup, changes.PLAIN_VALUES, self.given))
-            if unclean(few) and self._usual() < SOON:
+            if few.unclean and self._usual() < SOON:
                 self._culprit(setup, [name for name in short_keys(odd) if name not in self.given.hyperparameters])
 
     def _culprit(self, setup: Setup, names: list[str]) -> None:
@@ -96,7 +95,7 @@ class Further:
             only = replace(setup, name=f"{setup.name}+{change}", base=setup.name, change=change, hyperparameters=values)
             if len(half) == 1:
                 only = replace(only, conditions=(ascii(values[half[0]]),))
-            if not unclean(self.one(only)):
+            if not self.one(only).unclean:
                 names = names[len(half) :]
             elif len(half) == 1:
                 return
@@ -147,12 +146,6 @@ class Further:
     def _usual(self) -> float:
         """How long a training takes."""
         return max(life.seconds for life in self.firsts.values() if life.good)
-
-
-def unclean(life: Life) -> bool:
-    """Whether a training ended neither well nor with a refusal that it gave a reason for."""
-    silent = not life.log_text().strip() and not (life.result and life.result.failure)
-    return life.ended != "itself" or life.exit_code in CRASHES or (life.exit_code != 0 and silent)
 
 
 def hidden_folders(image: ImageFacts) -> tuple[str, ...]:

@@ -42,6 +42,7 @@ from sm_contract.scenarios.setup import (
     train_full,
     vary,
 )
+from sm_contract.scenarios.shrinking import shrink
 from sm_contract.scenarios.train import train
 
 FIRST_TRAININGS = ("train.full", "train.bare")
@@ -133,7 +134,7 @@ class Plan:
                 continue
             if change == changes.HYPERPARAMETERS and not follow_up.good:
                 one(vary(varied, changes.TYPED_HYPERPARAMETERS, self.given))
-            self._narrow(change, bare_life, lambda less: one(vary(bare, less, self.given)).good)
+            self._narrow(stage, change, bare_life, lambda less: one(vary(bare, less, self.given)).good)
             break
         good = self._good("train.full", "train.bare")
         if good is not None:
@@ -158,10 +159,9 @@ class Plan:
         )
         self._side_by_side(further.wanted(self.runs, inside=stage.engine.inside is not None))
 
-    def _narrow(self, change: str, life: Life, mends: Callable[[str], bool]) -> None:
+    def _narrow(self, stage: Stage, change: str, life: Life, mends: Callable[[str], bool]) -> None:
         """Which of what a grant holds it was that mended a life: one after the other, until one does."""
-        stage = self.training or self.serving
-        withheld = stage.engine.facts.withheld if stage is not None else ()
+        withheld = stage.engine.facts.withheld
         any(mends(less) for less in narrower(change, life) if less.removeprefix(changes.ONE_CAPABILITY) not in withheld)
 
     # --- serving
@@ -219,6 +219,7 @@ class Plan:
                 if change == changes.ISOLATED:
                     one(replace(vary(bare, changes.NO_NETWORK, self.given), thorough=False))
                 self._narrow(
+                    stage,
                     change,
                     bare_life,
                     lambda less: one(replace(vary(bare, less, self.given), thorough=False)).fine(firsts),
@@ -289,6 +290,7 @@ class Plan:
         setup = serve_bare(self.given, "serve.probed")
         if one(setup).ready_at is None:  # it was healthy before: the machine may be busy
             one(alone(setup))
+        shrink(self._life(setup.name), setup, self.given.requests, one)
 
     def _served_by_another(self, one: Callable[..., Life]) -> None:
         hard = partial(one, patience=self._long_enough())

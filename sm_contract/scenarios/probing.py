@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -68,9 +68,7 @@ class Probing:
     def go(self) -> None:
         """Ask everything, as long as patience lasts."""
         until = time.monotonic() + PATIENCE
-        self._grace = min(GRACE[1], max(GRACE[0], 2 * self.watch.now()))  # a worker needs about what the server needed
-        good = [self.first().ok, *(self.send("plain", n).ok for n in range(1, len(self.requests)))]
-        answered = [number for number, ok in enumerate(good) if ok]
+        answered = self._plain()
         if not answered:
             return
         self._accept(answered)
@@ -80,13 +78,25 @@ class Probing:
         if not self._big(answered):
             return
         for number in self._of_a_kind_each(answered)[:KINDS]:
-            if not self._malformed(number, answered[0], until):
+            if not self._malformed(malformed(self.requests[number]), number, answered[0], until):
                 return
         if not self._gone() and self._kill() and not self._well_again(answered[0], AFTER_KILL):
             return
         if not self._gone():  # the last, since a server may end of it and break nothing
             number = self._padded_best(answered)
             self.send(HUGE, number, body=padded(self.requests[number], bodies.HUGE))
+
+    def send_broken(self, broken: Sequence[Body], number: int) -> None:
+        """Nothing but these in the place of a request, until one does harm."""
+        until = time.monotonic() + PATIENCE
+        if answered := self._plain():
+            self._malformed(broken, number, answered[0], until)
+
+    def _plain(self) -> list[int]:
+        """Send the requests as they are; those that are answered well."""
+        self._grace = min(GRACE[1], max(GRACE[0], 2 * self.watch.now()))  # a worker needs about what the server needed
+        good = [self.first().ok, *(self.send("plain", n).ok for n in range(1, len(self.requests)))]
+        return [number for number, ok in enumerate(good) if ok]
 
     def _accept(self, answered: Sequence[int]) -> None:
         """Without Accept, and with one that takes anything."""
@@ -138,9 +148,9 @@ class Probing:
     def _padded_best(self, answered: Sequence[int]) -> int:
         return min(answered, key=lambda n: not kind(self.requests[n].content_type).endswith("json"))
 
-    def _malformed(self, number: int, good: int, until: float) -> bool:
+    def _malformed(self, broken: Iterable[Body], number: int, good: int, until: float) -> bool:
         """Broken bodies in the place of a request, the server looked at after each; False: it is time to end."""
-        for body in malformed(self.requests[number]):
+        for body in broken:
             if self._gone() or time.monotonic() > until:
                 return False
             self.send(MALFORMED, number, body=body)

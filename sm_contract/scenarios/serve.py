@@ -287,7 +287,10 @@ class _Host:
             send=partial(self._send, connect),
             healthy=lambda: self._ping(connect, {"ping 200"}).ok(self._limits.ping),
         )
-        self.probing.go()
+        if self.watch.setup.bodies:
+            self.probing.send_broken(self.watch.setup.bodies, self.watch.setup.bodies_of)
+        else:
+            self.probing.go()
 
     def _invoke(self, connect: Connect, name: str, number: int, more: dict[str, str] | None = None) -> Invocation:
         return self._send(connect, name, number, more=more)

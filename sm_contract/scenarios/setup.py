@@ -8,6 +8,7 @@ from sm_contract import changes
 from sm_contract.alone import SUFFIX
 from sm_contract.candidate import Given
 from sm_contract.record import INFERENCE, TRAINING
+from sm_contract.scenarios.bodies import Body
 from sm_contract.scenarios.odd import many_variables, plain_values, short_keys
 
 INNOCUOUS = {"SM_CONTRACT_PROBE": "1", "LOG_FORMAT": "plain", "EMPTY_SETTING": ""}
@@ -96,6 +97,8 @@ class Setup:
     thorough: bool = False  # all kinds of invocations, and a life long enough to judge its health
     sources: str = "/opt/ml/additional-model-data-sources"  # where the additional models are mounted
     probing: bool = False  # odd requests instead, some of which may break it
+    bodies: tuple[Body, ...] = ()  # malformed ones to be sent in the place of all other odd requests
+    bodies_of: int = 0  # the request in whose place they are sent
 
 
 def train_bare(given: Given, name: str = "train.bare") -> Setup:
