@@ -33,6 +33,11 @@ UNSEEN_OF_GOOD = {  # what need not be told of a good image
         "SM-INFER-INVOKE-13": "an answer with a time in it may be that to another request, sent at the same time"
     },
 }
+NO_MODEL = "declare [inference] model (an empty folder, if the image holds its own): without one, "
+UNTESTABLE_OF_GOOD = {  # why nearly everything cannot be told of a good image, the same for all of it
+    "model-left-out": f"{NO_MODEL}request 0 (text/csv) was answered with status 500",
+    "unready-without-model": NO_MODEL,
+}
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,10 @@ def _of_a_good_one(run: Judged) -> Iterator[str]:
         yield f"{run.name}: exit status {run.exit_code}, not 0"
     fine = run.ids("passed", "not applicable") | (run.ids("noted") & NOTED_OF_GOOD.get(run.name, {}).keys())
     unseen = run.ids("not testable") & UNSEEN_OF_GOOD.get(run.name, {}).keys()
+    if why := UNTESTABLE_OF_GOOD.get(run.name):
+        unseen = {id for id in run.ids("not testable") if run.verdicts[id]["reason"].startswith(why)}
+        if "SM-INFER-INVOKE-01" not in unseen:
+            yield f"{run.name}: nothing is said of the model that is missing"
     for id in sorted(set(run.verdicts) - fine - unseen - _not_to_be_seen_here(run)):
         yield f"{run.name}: {id} is {run.verdicts[id]['verdict']}"
 

@@ -68,20 +68,3 @@ def test_an_image_that_refuses_our_data_is_not_accused(tmp_path: Path) -> None:
     status, verdicts = judged(docker.derive("refuses-our-data", base_image(docker), files, ()), tmp_path)
     assert count(verdicts) >= 25
     assert status == 7
-
-
-def test_an_image_that_was_given_no_model_is_not_accused(tmp_path: Path) -> None:
-    docker = Docker()
-    serving = SERVE.replace("415", '200 if os.path.exists("/opt/ml/model/model.json") else 500')
-    serving = serving.replace("import signal", "import os, signal")
-    image = docker.derive(
-        "answers-500-without-a-model", base_image(docker), {"/usr/local/bin/serve": program(serving)}, ()
-    )
-    (tmp_path / "request.csv").write_text("1,2,3\n")
-    (tmp_path / "sm-contract.toml").write_text(
-        'roles = ["inference"]\n[[inference.requests]]\nbody = "request.csv"\ncontent_type = "text/csv"\n'
-    )
-    status, verdicts = judged(image, tmp_path)
-    said = next(row["observed"] or row["reason"] for row in verdicts if row["id"] == "SM-INFER-INVOKE-01")
-    assert said.startswith("declare [inference] model (an empty folder, if the image holds its own): without one, ")
-    assert status == 7
