@@ -16,6 +16,7 @@ from fixtures.candidates import build
 from fixtures.faults import FAULTS
 from fixtures.faults.fault import with_limits
 from fixtures.layers import Docker
+from fixtures.repro import Shown
 from sm_contract.catalogue import catalogue
 from sm_contract.coverage import counts_unjudged
 
@@ -50,6 +51,8 @@ class Judged:
     verdicts: dict[str, dict[str, Any]]
     seconds: float
     starts: int
+    report: Path = Path()
+    scripts: tuple[Shown, ...] = ()  # that show by hand what is broken, once they were run
 
     def ids(self, *verdicts: str) -> set[str]:
         return {id for id, row in self.verdicts.items() if row["verdict"] in verdicts}
@@ -61,7 +64,8 @@ class Judged:
 
     def problems(self) -> list[str]:
         """What was said and should not have been, or the other way round; empty if all is as declared."""
-        return list(_of_a_fault(self) if self.name in FAULTS else _of_a_good_one(self))
+        found = list(_of_a_fault(self) if self.name in FAULTS else _of_a_good_one(self))
+        return found + [f"{self.name}: {each}" for each in self.scripts if not each.same]
 
     def show(self) -> str:
         return "\n".join([*self.problems(), self.output[-6000:]])
@@ -98,7 +102,7 @@ def _judge(name: str, folder: Path, docker: Docker) -> Judged:
     result = report / "result.json"
     (image,) = json.loads(result.read_text())["images"] if result.exists() else [{}]
     rows = {row["id"]: row for row in image.get("verdicts", [])}
-    return Judged(name, ran.returncode, output, rows, seconds, image.get("container_starts", 0))
+    return Judged(name, ran.returncode, output, rows, seconds, image.get("container_starts", 0), report)
 
 
 def _not_to_be_seen_here(run: Judged) -> set[str]:

@@ -4,7 +4,8 @@
     make matrix RUNS=3             three whole runs, one after the other, and counts the verdicts that flipped
     make matrix NAMES="a b"        judges these alone, and puts them into the matrix on file if there is one
 
-What is not as declared has no row; once mended it is judged by its name.
+What is not as declared has no row; once mended it is judged by its name. The scripts that show a fault by hand are
+run as well, and have to see what the run saw.
 
 Each candidate is stamped with the digest of the code that judged it, each requirement with its own as of when all
 its faults were judged, so that a test can tell what has changed since.
@@ -23,7 +24,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ from fixtures.faults import FAULTS, UNBREAKABLE
 from fixtures.faults.fault import Fault
 from fixtures.layers import Docker
 from fixtures.outside import outside
+from fixtures.repro import show
 from sm_contract.catalogue import CURRENT
 from sm_contract.contract import load
 from sm_contract.requirements import Requirement, registry
@@ -158,6 +160,7 @@ def _seen(run: Judged) -> dict[str, Any]:
         "exit": run.exit_code,
         "starts": run.starts,
         "seconds": round(run.seconds, 1),
+        "scripts": len(run.scripts),
     }
 
 
@@ -239,14 +242,15 @@ def page(matrix: Mapping[str, Any]) -> str:
         "",
         "## Candidate by verdict",
         "",
-        "| candidate | broken | passed | blocked | not applicable | not testable | exit | starts | seconds |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| candidate | broken | by hand | passed | blocked | not applicable | not testable | exit | starts | seconds |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, row in candidates.items():
         broken = ", ".join(row["broken"]) or "nothing"
         lines.append(
-            f"| `{name}` | {broken} | {row['passed']} | {row['blocked']} | {row['not applicable']} "
-            f"| {len(row['not testable'])} | {row['exit']} | {row['starts']} | {row['seconds']} |"
+            f"| `{name}` | {broken} | {row.get('scripts', 0)} | {row['passed']} | {row['blocked']} "
+            f"| {row['not applicable']} | {len(row['not testable'])} | {row['exit']} | {row['starts']} "
+            f"| {row['seconds']} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -265,6 +269,8 @@ def whole_run(names: Sequence[str]) -> list[Judged]:
     def one(name: str) -> Judged:
         with tempfile.TemporaryDirectory(prefix="sm-contract-matrix-") as folder:
             found = judge(name, Path(folder), docker)
+            if name in FAULTS:
+                found = replace(found, scripts=tuple(show(found.report)))
         state = "as declared" if not found.problems() else "NOT AS DECLARED"
         print(f"{found.seconds:6.1f} s  {name:<50} {state}", flush=True)
         for problem in found.problems():

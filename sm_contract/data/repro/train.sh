@@ -1,15 +1,17 @@
 # --- its life
+ended="ended by itself"
+outlived="did not end by itself"
 began=$(now)
 start
 interfere
 while alive && [ $(($(now) - began)) -lt "$TRAIN" ]; do sleep 0.2; done
 if alive; then
-    see "did not end by itself"
+    see "$outlived"
     docker top "$name"
     quietly docker kill "$name"
     wait # for the exit code
 else
-    see "ended by itself"
+    see "$ended"
 fi
 see "exit code $(cat "$work/exit")"
 log

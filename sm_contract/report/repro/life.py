@@ -60,7 +60,9 @@ def _limits(life: Life) -> dict[str, tuple[object, str]]:
     limits = life.limits
     if life.role == TRAINING:
         seconds = limits.get("train", 3600) if life.ended == "itself" else life.seconds
-        if life.kill is not None:
+        if life.stop is not None:
+            seconds = life.stop.at + (life.stop.seconds if life.stop.killed else life.stop.limit)
+        elif life.kill is not None:
             seconds = min(seconds, _PATIENCE_AFTER_KILL + life.kill.at)
         return {"TRAIN": (math.ceil(seconds), "seconds until it has to end")}
     return {
@@ -91,6 +93,8 @@ def _container(recipe: Recipe, room: Room, files: Files) -> str:
 
 
 def _training(life: Life, inside: bool) -> str:
+    if life.stop is not None:
+        return f"AFTER=${{AFTER:-{life.stop.at:.1f}}} # seconds\n{fragment('stop_training')}\n{fragment('train')}"
     if life.kill is None or not life.kill.victim or not inside:
         return "interfere() { :; }\n\n" + fragment("train")
     seconds = 0 if life.change == changes.GOOD_DATA else life.kill.at  # one that waits for nothing is soon through

@@ -21,7 +21,10 @@ def seen(life: Life) -> list[str]:
 
 
 def _training(life: Life) -> Iterator[str]:
-    yield "ended by itself" if life.ended == "itself" else "did not end by itself"
+    if life.stop is not None:
+        yield "outlived SIGTERM" if life.stop.killed else "ended after SIGTERM"
+    else:
+        yield "ended by itself" if life.ended == "itself" else "did not end by itself"
     yield f"exit code {life.exit_code}"
     if life.result is None or life.change == changes.UNMOUNTED:
         return
