@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import tempfile
 import threading
 import time
 import traceback
@@ -15,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from sm_contract import fixtures, options
+from sm_contract import fixtures, options, temporary
 from sm_contract.asking import built, chosen
 from sm_contract.collection import (
     CONTRACT,
@@ -349,7 +348,7 @@ def _shared(config: pytest.Config, *, distributed: bool) -> Shared | None:
         return Shared(Path(told))
     if distributed and not config.option.collectonly:
         try:
-            return Shared(Path(tempfile.mkdtemp(prefix="sm-contract-shared-")))
+            return Shared(temporary.folder())
         except OSError as error:
             raise pytest.UsageError(str(unwritten(None, error))) from None
     return None

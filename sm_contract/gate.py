@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import cattrs
 import pytest
 
-from sm_contract import __version__
+from sm_contract import __version__, temporary
 from sm_contract.catalogue import CURRENT, catalogue
 from sm_contract.collection import NODE, RequirementBroken, RequirementItem, SuiteFault, own_requirement
 from sm_contract.declaration import Declaration
@@ -115,7 +114,7 @@ class Gate:
         assert self.run is not None
         self.run.prepare(self.wanted)
         self.run.close(leave=self._failed_lives(self.run))
-        if self.shared is not None:
+        if self.shared is not None and self.run.left is not None:
             self.shared.leave(self.run.left)
         return self.run.journal()
 
@@ -329,7 +328,7 @@ class Gate:
     def forget(self) -> None:
         """Remove what was kept for the reports, and where workers met."""
         if self.shared is not None and self.controls:
-            shutil.rmtree(self.shared.folder, ignore_errors=True)
+            temporary.remove(self.shared.folder)
         if self.run is not None:
             with contextlib.suppress(OSError):
                 self.run.forget()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import threading
 import time
 import traceback
@@ -14,10 +12,11 @@ from functools import cached_property
 from pathlib import Path
 
 import sm_contract.contract
+from sm_contract import temporary
 from sm_contract.candidate import Given, given
 from sm_contract.declaration import Declaration
 from sm_contract.engine.connect import open_engine
-from sm_contract.engine.protocol import Engine, EngineError, EngineFacts, EngineMissing
+from sm_contract.engine.protocol import Engine, EngineError, EngineFacts, EngineMissing, Left
 from sm_contract.image.facts import Examined, examine
 from sm_contract.journal import JournalError, JournalWriter, read_journal, unwritten
 from sm_contract.judge import Judge
@@ -71,7 +70,7 @@ class Run:
         self.engine: Engine | None = None
         self.address = ""  # of the engine, if it was named
         self.starts: dict[str, int] = {}  # containers started, by subject
-        self.left: tuple[str, ...] = ()  # names of the containers that are still there
+        self.left: Left | None = None  # the containers that are still there
         self.complete = True
         self.durations: dict[str, float] = {}
         self._missing: EngineMissing | None = None
@@ -182,17 +181,19 @@ class Run:
         """Let the journal outlive the run, as the only report there is; says how to use it."""
         if self._folder is None or self._unwritten is not None:
             return ""
+        temporary.release(self._folder)
         self._folder = None
         return f"what was recorded is kept, and --sm-judge={self._journal} judges it again without another run"
 
     def forget(self) -> None:
         """Remove the journal; after the reports are written."""
         if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            temporary.remove(self._folder)
 
     def _begin_journal(self) -> None:
         try:
-            self._folder = Path(tempfile.mkdtemp(prefix="sm-contract-"))
+            temporary.sweep()
+            self._folder = temporary.folder()
             self._journal = self._folder / "journal.jsonl"
             self._writer = JournalWriter(self._journal.open("w", encoding="utf-8"))
         except OSError as error:

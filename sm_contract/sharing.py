@@ -6,10 +6,11 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sm_contract.engine.protocol import Left
 from sm_contract.journal import unwritten
 
 INPUT = "sm_contract_shared"  # the folder's name among what the controller tells a worker
@@ -44,13 +45,16 @@ class Shared:
         """Leave word of why there is no record: the others need not try again."""
         self._problem.write_text(json.dumps([kind, text]), encoding="utf-8")
 
-    def leave(self, names: Iterable[str]) -> None:
+    def leave(self, left: Left) -> None:
         """Leave word of the containers that are still there."""
-        self._left.write_text(json.dumps(list(names)), encoding="utf-8")
+        self._left.write_text(json.dumps([left.names, left.remove]), encoding="utf-8")
 
-    def left(self) -> tuple[str, ...]:
+    def left(self) -> Left | None:
         """The containers that are still there, as the worker that recorded says."""
-        return tuple(json.loads(self._left.read_text(encoding="utf-8"))) if self._left.exists() else ()
+        if not self._left.exists():
+            return None
+        names, remove = json.loads(self._left.read_text(encoding="utf-8"))
+        return Left(tuple(names), str(remove))
 
     def problem(self) -> tuple[str, str] | None:
         """Why there is no record (kind and text), if another worker left word of it."""

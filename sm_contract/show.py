@@ -14,6 +14,7 @@ from sm_contract import __version__, options
 from sm_contract.asking import built
 from sm_contract.catalogue import CURRENT
 from sm_contract.collection import PACKAGE, RequirementBroken, told
+from sm_contract.engine.protocol import Left
 from sm_contract.gate import Gate, judged
 from sm_contract.journal import JournalError
 from sm_contract.keywords import meant
@@ -225,7 +226,7 @@ class Show:
             emit(sink, self._page().row("", told, style="yellow bold", column=0))
         if not self._shown or not results:
             return
-        if gate.run is not None and gate.run.left:
+        if gate.run is not None and gate.run.left is not None:
             sink = self._config.get_terminal_writer()
             emit(sink, [*self._page().row("kept", _kept(gate.run.left), column=13)])
         if not gate.has_contract:
@@ -255,9 +256,10 @@ class Show:
         )
 
 
-def _kept(names: Sequence[str]) -> str:
-    """Which containers were kept, and what for."""
-    return f"{', '.join(names)}: stopped, with their volumes, for docker logs and docker cp; docker rm -f ends that"
+def _kept(left: Left) -> str:
+    """Which containers were kept, what for, and how they are removed."""
+    names = ", ".join(left.names)
+    return f"{names}: stopped, with their volumes, for docker logs and docker cp. This removes them: {left.remove}"
 
 
 def _grouped(unjudged: dict[str, list[str]]) -> Iterator[str]:

@@ -137,9 +137,10 @@ def test_containers_of_what_failed_are_kept_on_request(tmp_path: Path) -> None:
         label = {"label": f"sm-contract.session={session}"}
         there = [item["Names"][0].lstrip("/") for item in api.containers(all=True, filters=label)]
         assert sorted(there) == sorted(names), "what went well is not kept"
+        assert removal.by_hand(session) in told
     finally:
-        for thing in removal.find(api, kept["Config"]["Labels"]["sm-contract.session"]):
-            removal.remove(api, thing)
+        subprocess.run(["sh", "-c", removal.by_hand(kept["Config"]["Labels"]["sm-contract.session"])], check=False)
+    assert not list(removal.find(api, session)), "what is told removes all of it"
     assert "kept" not in command(tmp_path, *arguments, "--sm-only=SM-TRAIN-RUN-02").out
     assert not [one for one in removal.find(api) if "k-" in one.name and "train" in one.name]
 

@@ -1,7 +1,8 @@
 """Every candidate judged by the whole contract on a real engine: a fault breaks its ids, a good image none.
 
-Which faults: those of the chapters touched since the matrix was made, and a fixed sample of the rest (`make matrix`
-proves them all). The runs go on two at a time in the background, in the order in which the tests ask for them.
+Which faults: those of the core, those of the chapters touched since the matrix was made, and a fixed sample of the
+rest (`make matrix` proves them all). The runs go on two at a time in the background, in the order in which the tests
+ask for them.
 """
 
 from __future__ import annotations

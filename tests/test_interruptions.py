@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ from engine_support import client, promised, things, until
 
 from fixtures.candidates import build
 from fixtures.layers import Docker, File, program
+from sm_contract import temporary
 from sm_contract.journal import read_journal
 from sm_contract.status import Exit
 
@@ -93,6 +96,35 @@ def test_ctrl_c_while(folder: Path, image: str, moment: Moment) -> None:
     assert set(found.values()) <= {"passed"}, ran.text
     if moment.judged:
         assert "interrupted (exit status 2)" in " ".join(ran.out.split())
+
+
+def test_kill_9_leaves_no_file_of_ours(folder: Path, image: str, tmp_path: Path) -> None:
+    place = tmp_path / "temporary"
+    place.mkdir()
+
+    def kill(process: subprocess.Popen[str]) -> None:
+        until(lambda: client().containers(filters={"ancestor": image}), 60)
+        assert [path.name[:16] for path in place.iterdir()] == [temporary.PREFIX]
+        process.kill()
+        until(lambda: not list(place.iterdir()) and not client().containers(all=True, filters={"ancestor": image}), 5)
+
+    ran = meanwhile(folder, f"--image={image}", "--sm-roles=training", do=kill, within=["env", f"TMPDIR={place}"])
+    assert ran.status == -signal.SIGKILL
+
+
+def test_a_later_run_removes_what_is_nobodys_and_leaves_what_is_somebodys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    live, kept, dead = temporary.folder(), temporary.folder(), temporary.folder()
+    temporary.release(kept)
+    os.close(temporary._held.pop(dead))  # as the kernel does when a run dies
+    temporary.sweep()
+    assert live.exists()
+    assert kept.exists()
+    assert not dead.exists()
+    temporary.remove(live)
+    assert not live.exists()
 
 
 SLOW_DISK = """

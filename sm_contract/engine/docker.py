@@ -26,11 +26,12 @@ from sm_contract.engine.protocol import (
     FileSystem,
     ImageUnknown,
     Inside,
+    Left,
     Network,
     StartError,
     Volume,
 )
-from sm_contract.engine.removal import Swept, find, remove_all, remove_session, sweep, untag
+from sm_contract.engine.removal import Swept, by_hand, find, remove_all, remove_session, sweep, untag
 from sm_contract.engine.volumes import Volumes
 from sm_contract.engine.watchdog import Watchdog
 from sm_contract.resources import resource
@@ -48,7 +49,7 @@ class DockerEngine:
         self.facts = facts
         self.starts = 0
         self.keep = keep  # what is removed before the end is only stopped
-        self.left: tuple[str, ...] = ()
+        self.left: Left | None = None
         self._leave: frozenset[tuple[str, str]] = frozenset()  # image and purpose of what is left at the end
         self.session = Session.begin(deadline_seconds, keep)
         self.watchdog = Watchdog(link.address, link.version, self.session.id)
@@ -232,7 +233,7 @@ class DockerEngine:
             names.append(item["Names"][0].lstrip("/"))
             needed |= {item["Id"], item["ImageID"], *(str(mount.get("Name")) for mount in item["Mounts"])}
             needed |= {network["NetworkID"] for network in item["NetworkSettings"]["Networks"].values()}
-        self.left = tuple(sorted(names))
+        self.left = Left(tuple(sorted(names)), by_hand(self.session.id)) if names else None
         rest = [one for one in find(api, self.session.id) if one.id not in needed]
         rest = [one for one in rest if one.kind != "image" or api.inspect_image(one.id)["Id"] not in needed]
         failed = remove_all(self.cleaner, rest)

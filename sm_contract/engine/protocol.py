@@ -231,6 +231,14 @@ class Inside(Protocol):
         """Signal one process of the container; raises ProcessLookupError if it is not (any more) the container's."""
 
 
+@dataclass(frozen=True)
+class Left:
+    """Containers that are to be looked at after the run, with what they use."""
+
+    names: tuple[str, ...]
+    remove: str  # the commands that remove all of it
+
+
 class Engine(Protocol):
     """One connection to an engine, and the owner of all that is made through it."""
 
@@ -238,7 +246,7 @@ class Engine(Protocol):
     inside: Inside | None  # None where it cannot be had
     inside_needs: str  # what it would need: "needs root on a local Linux engine"
     starts: int  # containers started so far
-    left: tuple[str, ...]  # names of the containers that close() left there
+    left: Left | None  # what close() left there
 
     def create(self, spec: ContainerSpec) -> Container: ...
 

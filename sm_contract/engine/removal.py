@@ -193,10 +193,14 @@ def sweep(connect: Callable[[], Client], own: Session | None = None) -> Swept:
 def leftovers(session: str, known: Iterable[Any] = ()) -> str:
     """How a person finds and removes what a session left in an engine that does not answer."""
     names = ", ".join(str(name) for name in known)
+    there = f"left behind: {names}. " if names else ""
+    return f"{there}When it runs again, the next sm-contract run removes them, or by hand: {by_hand(session)}"
+
+
+def by_hand(session: str) -> str:
+    """The commands that remove what a session left."""
     filters = f"--filter label={SESSION}={session}"
     return (
-        (f"left behind: {names}. " if names else "")
-        + f"When it runs again, the next sm-contract run removes them, or by hand: "
         f"docker rm -fv $(docker ps -aq {filters}); docker network rm $(docker network ls -q {filters}); "
         f"docker volume rm $(docker volume ls -q {filters}); "
         f"docker rmi $(docker images -q '{PREFIX}/{session}')"

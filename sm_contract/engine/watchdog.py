@@ -19,6 +19,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sm_contract import temporary
+
 if TYPE_CHECKING:
     from sm_contract.engine.link import Address
 
@@ -178,6 +180,7 @@ def main(arguments: list[str]) -> int:
     notes = listen(int(parent))
     if notes.done:
         os._exit(0)  # without waiting for an import under way
+    temporary.sweep()
     remains = clean(address, version, session, notes)
     if remains:
         with contextlib.suppress(OSError, ValueError):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 import warnings
 from typing import TYPE_CHECKING, TypeVar
+
+from sm_contract import temporary
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -35,10 +36,11 @@ def drawn(strategy: SearchStrategy[Value], most: int) -> list[Value]:
     def collect(value: Value) -> None:
         found[value] = None
 
-    with tempfile.TemporaryDirectory(prefix="sm-contract-") as home:  # else it leaves a folder in the current one
-        configuration.set_hypothesis_home_dir(home)
-        try:
-            collect()
-        finally:
-            configuration.set_hypothesis_home_dir(None)
+    home = temporary.folder()  # else it leaves one in the current one
+    configuration.set_hypothesis_home_dir(home)
+    try:
+        collect()
+    finally:
+        configuration.set_hypothesis_home_dir(None)
+        temporary.remove(home)
     return list(found)
