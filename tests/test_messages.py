@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 from good_record import fail, good_record, lines, served, trained, unhealthy
-from mutations import measured_again
+from mutations import Mutation, measured_again
 from mutations.tables import BREAKS
 
 from sm_contract import changes
 from sm_contract.asking import built
+from sm_contract.contract.causes import claimed, flips
 from sm_contract.contract.reading import telling
 from sm_contract.judge import judge
 from sm_contract.record import (
@@ -291,3 +292,65 @@ def test_a_server_that_was_given_no_model_is_not_accused_of_its_silence() -> Non
     found = verdict(replace(record, model=ModelFacts(source="none")), "SM-INFER-PING-02")
     assert found.verdict is Verdict.NOT_TESTABLE
     assert found.reason.startswith("declare [inference] model (an empty folder, if the image holds its own): without")
+
+
+def _lived_again(record: Record) -> dict[str, Life]:
+    """For each life that a pair of lives blames on their difference, one that was the same and went well."""
+    blamed = [flip for view in claimed(record) for flip in flips(view) if flip.bad.ended == "itself"]
+    change = changes.ONCE_MORE
+    again = [replace(one.good, name=f"{one.bad.name}+{change}", base=one.bad.name, change=change) for one in blamed]
+    return {life.name: life for life in again}
+
+
+BLAMED = [
+    (id, mutation)
+    for id, mutations in BREAKS.items()
+    for mutation in mutations
+    if _lived_again(mutation.change(good_record()))
+    # there the log says what is missing, or another life shows it
+    and id not in ("SM-PRIV-DOCKER-01", "SM-PRIV-SYSCTL-01", "SM-INFER-RUN-11", "SM-TRAIN-OUT-01")
+]
+
+
+@pytest.mark.parametrize(("id", "mutation"), BLAMED, ids=lambda value: getattr(value, "name", value))
+def test_what_goes_wrong_by_chance_is_not_blamed_on_what_was_changed(id: str, mutation: Mutation) -> None:
+    record = mutation.change(good_record())
+    assert verdict(record, id).verdict.broken
+    again = _lived_again(record)
+    found = verdict(replace(record, lives={**record.lives, **again}), id)
+    assert not found.verdict.broken
+    if found.verdict is Verdict.NOT_TESTABLE and "went well (" in found.reason:
+        assert any(f"once more, with nothing changed, it went well ({name})" in found.reason for name in again)
+
+
+def test_what_goes_wrong_by_chance_is_never_green() -> None:
+    for id, start in (("SM-TRAIN-CFG-03", "SM-TRAIN-RUN-01"), ("SM-INFER-ENV-01", "SM-INFER-RUN-01")):
+        record = BREAKS[id][0].change(good_record())
+        found = verdict(replace(record, lives={**record.lives, **_lived_again(record)}), start)
+        assert found.verdict is Verdict.NOT_TESTABLE
+        assert "and once more, with nothing changed, it went well" in found.reason
+
+
+def test_a_second_container_that_fails_by_chance_is_not_blamed_on_the_used_model() -> None:
+    record = BREAKS["SM-INFER-RUN-11"][0].change(good_record())
+    singles = [
+        replace(served("serve.bare"), name=f"serve.bare+{change}", base="serve.bare", change=change)
+        for change in (changes.USED_MODEL, changes.NO_NETWORK)
+    ]
+    found = verdict(replace(record, lives={**record.lives, **{one.name: one for one in singles}}), "SM-INFER-RUN-11")
+    assert found.verdict is Verdict.NOT_TESTABLE
+    assert "neither the used model folder nor the missing network does that by itself" in found.reason
+
+
+def test_a_model_that_is_only_fallen_back_on_is_no_baked_model() -> None:
+    record = BREAKS["SM-INFER-MODEL-01"][0].change(good_record())
+    empty = record.lives["serve.empty"]
+    name = f"serve.empty+{changes.DAMAGED_MODEL}"
+    same = replace(empty, name=name, base="serve.empty", change=changes.DAMAGED_MODEL)
+    found = verdict(replace(record, lives={**record.lives, name: same}), "SM-INFER-MODEL-01")
+    assert found.verdict is Verdict.FAILED
+    assert "the same answer to request 0 with the folder empty, and with noise in the files of the model" in (
+        found.observed
+    )
+    ended = replace(same, ended="itself", exit_code=1, ready_at=None, invocations=())
+    assert verdict(replace(record, lives={**record.lives, name: ended}), "SM-INFER-MODEL-01").verdict is Verdict.PASSED

@@ -158,13 +158,22 @@ def flips(view: RoleView) -> Iterator[Flip]:
     lives = view.lives
     for after in lives.values():
         before = lives.get(after.base)
-        if before is None or not _FIRST.search(before.name) or after.change == changes.HIDDEN:
+        if before is None or not _FIRST.search(before.name) or after.change in (changes.HIDDEN, changes.ONCE_MORE):
             continue
         if any(life.hit_limits or life.ended not in _ENDS or doubtful(life) for life in (before, after)):
             continue
         well = after.fine(firsts(view))
         if well != before.fine(firsts(view)):
-            yield Flip(after.change, before, after) if well else Flip(after.change, after, before)
+            flip = Flip(after.change, before, after) if well else Flip(after.change, after, before)
+            if flip.bad not in [bad for bad, _ in unsteady(view)]:
+                yield flip
+
+
+def unsteady(view: RoleView) -> list[tuple[Life, Life]]:
+    """Lives that went wrong, each with one that was the same in all and went well: nothing explains the first."""
+    lives = view.lives
+    again = [life for life in lives.values() if life.change == changes.ONCE_MORE and life.base in lives]
+    return [(lives[life.base], life) for life in again if life.fine([lives[life.base]])]
 
 
 def flipped(view: RoleView, *names: str) -> Flip | None:
@@ -350,6 +359,12 @@ def why_not(view: RoleView, run: str = "") -> NoReturn:
         for life in view.lives.values():
             if doubtful(life):
                 raise too_busy(life)
+        for life, again in unsteady(view):
+            raise NotTestable(
+                f"{found(life)}, and once more, with nothing changed, it went well ({again.name}): what it does by "
+                "chance has to be mended first; its log may say what it was",
+                evidence=[life, again],
+            )
         raise NotTestable(
             f"{bad[0].name} did not go well: no single difference between the runs explains it", evidence=bad
         )

@@ -109,6 +109,12 @@ def test_starts_again_with_the_same_model(serving: Serving) -> None:
             raise Blocked(cause(serving) or "SM-OFFLINE-LOOPBACK-01")
         if doubtful(again):
             raise too_busy(again)
+        singles = [serving.lives.get(f"serve.bare+{change}") for change in (changes.USED_MODEL, changes.NO_NETWORK)]
+        if all(single is not None and single.ready_at is not None for single in singles):
+            raise NotTestable(
+                f"{found(again)}: neither the used model folder nor the missing network does that by itself",
+                evidence=[again, *filter(None, singles)],
+            )
         if again.ended in ("itself", "stopped", "killed", "never started"):
             bad = again
     if bad is not None and cause(serving):

@@ -34,6 +34,8 @@ def test_trains_when_told(training: Training) -> None:
     if life is None:
         if not good(training):
             why_not(training, "train.bare")
+        if len(good(training)) < len(firsts(training)) and not cause(training):
+            why_not(training)
         return
     flip = next((flip for flip in flips(training) if flip.broke), None)
     because = telling(life)

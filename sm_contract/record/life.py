@@ -326,6 +326,11 @@ class Life:
         """A server answered the first request with 2xx."""
         return any(one.ok for one in self.invocations if one.name == "plain" and one.request == 0)
 
+    @property
+    def answer(self) -> str:
+        """The digest of the answer to the first request; "" unless that was 2xx."""
+        return next((one.body_sha256 for one in self.invocations if one.name == "plain" and one.ok), "")
+
     def fine(self, beside: Iterable[Life]) -> bool:
         """It went well, and the server did not refuse the request that it answered in one of the lives beside it."""
         return self.good and (self.answered or not any(one.answered for one in beside))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import random
 import tarfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from sm_contract.engine.protocol import Volume
@@ -78,8 +80,21 @@ def files_alone(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """The regular files of a tar stream, as an upload file by file would keep them: no folder that is empty."""
     for info, content in members(chunks):
         if content is not None:
-            yield info.tobuf(tarfile.PAX_FORMAT)
-            while chunk := content.read(CHUNK):
-                yield chunk
-            yield bytes(-info.size % tarfile.BLOCKSIZE)
+            yield from _member(info, content, lambda chunk: chunk)
     yield bytes(2 * tarfile.BLOCKSIZE)
+
+
+def noise(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """A tar stream with noise in the place of what its files hold, the same each time."""
+    drawn = random.Random("a damaged model")
+    for info, content in members(chunks):
+        yield from _member(info, content, lambda chunk: drawn.randbytes(len(chunk)))
+    yield bytes(2 * tarfile.BLOCKSIZE)
+
+
+def _member(info: tarfile.TarInfo, content: io.BufferedIOBase | None, way: Callable[[bytes], bytes]) -> Iterator[bytes]:
+    yield info.tobuf(tarfile.PAX_FORMAT)
+    while content is not None and (chunk := content.read(CHUNK)):
+        yield way(chunk)
+    if content is not None:
+        yield bytes(-info.size % tarfile.BLOCKSIZE)

@@ -27,7 +27,7 @@ from sm_contract.scenarios.diagnosis import narrower, serving_follow_ups, traini
 from sm_contract.scenarios.further import Further
 from sm_contract.scenarios.life import Stage
 from sm_contract.scenarios.machine import Closed
-from sm_contract.scenarios.model import ModelSource, files_alone
+from sm_contract.scenarios.model import ModelSource, files_alone, noise
 from sm_contract.scenarios.roles import decide
 from sm_contract.scenarios.serve import serve
 from sm_contract.scenarios.setup import (
@@ -132,6 +132,8 @@ class Plan:
                 if change == changes.WRITABLE and one(vary(varied, changes.OWNED, self.given)).good:
                     break
                 continue
+            if not self._goes_wrong_again(one, *((bare, bare_life) if follow_up.good else (varied, follow_up))):
+                break
             if change == changes.HYPERPARAMETERS and not follow_up.good:
                 one(vary(varied, changes.TYPED_HYPERPARAMETERS, self.given))
             self._narrow(stage, change, bare_life, lambda less: one(vary(bare, less, self.given)).good)
@@ -215,7 +217,10 @@ class Plan:
             else:
                 lasting = change in (changes.NO_HEALTHCHECK, changes.BIG_SHM)  # it has to outlive what ended the other
                 follow_up = self._sure(one, replace(vary(bare, change, self.given), thorough=lasting), bare_life)
-            if follow_up is not None and follow_up.fine(firsts) != bare_life.fine(firsts):
+            if follow_up is not None and (well := follow_up.fine(firsts)) != bare_life.fine(firsts):
+                bad = (bare, bare_life) if well else (vary(bare, change, self.given), follow_up)
+                if not self._goes_wrong_again(one, *bad):
+                    break
                 if change == changes.ISOLATED:
                     one(replace(vary(bare, changes.NO_NETWORK, self.given), thorough=False))
                 self._narrow(
@@ -226,9 +231,9 @@ class Plan:
                 )
                 break
         if self._good("serve.full", "serve.bare") is not None or bare_life.ready_at is not None:
-            self._further_servings(stage, one, used)
+            self._further_servings(stage, one, used, source)
 
-    def _further_servings(self, stage: Stage, one: Callable[..., Life], used: Volume) -> None:
+    def _further_servings(self, stage: Stage, one: Callable[..., Life], used: Volume, source: ModelSource) -> None:
         def with_used(setup: Setup) -> Life:
             stage.contents.keep(used)
             return one(setup, used)
@@ -241,11 +246,6 @@ class Plan:
                     varied = replace(vary(serve_bare(self.given), change, self.given), thorough=False)
                     if varied.name not in self.lives:
                         self._sure(how, varied, bare_life)
-
-        def empty() -> None:
-            # a server that does without its model is as fast as with it; one that never comes up says enough
-            ready = max(self._life(name).ready_at or 0.0 for name in FIRST_SERVERS)
-            one(serve_bare(self.given, "serve.empty"), self._volume(stage), patience=10 + 3 * ready)
 
         def handover() -> None:
             self._model_known.wait()
@@ -281,10 +281,25 @@ class Plan:
         if "serve.again" in self.runs and stage.engine.inside is not None:
             wanted.append(again)
         if "serve.empty" in self.runs and self.model.source != "none":
-            wanted.append(empty)
+            wanted.append(partial(self._without_model, stage, one, source))
         if "serve.handover" in self.runs and self.model.source.startswith("declared"):
             wanted.append(handover)
         self._side_by_side(wanted)
+
+    def _without_model(self, stage: Stage, one: Callable[..., Life], source: ModelSource) -> None:
+        """With an empty folder; and with noise in the model's files where it answers as it did with the model.
+
+        A label may be the same by chance, or that of a model which it only falls back on.
+        """
+        # a server that does without its model is as fast as with it; one that never comes up says enough
+        one = partial(one, patience=10 + 3 * max(self._life(name).ready_at or 0.0 for name in FIRST_SERVERS))
+        setup = serve_bare(self.given, "serve.empty")
+        answer = one(setup, self._volume(stage)).answer
+        if answer and any(answer == self._life(name).answer for name in FIRST_SERVERS):
+            whole, damaged = self._volume(stage), self._volume(stage)
+            source.fill(whole)
+            stage.contents.copy(whole, damaged, noise)
+            one(vary(setup, changes.DAMAGED_MODEL, self.given), damaged)
 
     def _probed(self, one: Callable[..., Life]) -> None:
         setup = serve_bare(self.given, "serve.probed")
@@ -342,6 +357,15 @@ class Plan:
                 again = one(alone(setup))
                 if again.ready_at is None and not again.good:
                     return
+
+    def _goes_wrong_again(self, one: Callable[[Setup], Life], setup: Setup, bad: Life) -> bool:
+        """Whether it is the set-up that a life failed of: one that ended of itself is lived once more.
+
+        What failed by chance would else be laid at the door of whatever was changed in the life beside it.
+        """
+        if bad.ended != "itself" or setup.change == changes.TRAINED_CONTAINER:
+            return True
+        return not one(vary(setup, changes.ONCE_MORE, self.given)).fine([bad])
 
     def _sure(self, one: Callable[[Setup], Life], setup: Setup, base: Life | None = None) -> Life:
         """The life that speaks for a run, measured again alone where only its lateness might make it go wrong."""

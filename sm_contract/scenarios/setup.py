@@ -93,7 +93,7 @@ class Setup:
     writable: bool = False  # the model and output folders for every user
     owned: bool = False  # the input belongs to the image's own user
     # of a server
-    model: str = "given"  # "given", "empty", "used", "file"
+    model: str = "given"  # "given", "empty", "used", "file", "damaged"
     thorough: bool = False  # all kinds of invocations, and a life long enough to judge its health
     sources: str = "/opt/ml/additional-model-data-sources"  # where the additional models are mounted
     probing: bool = False  # odd requests instead, some of which may break it
@@ -228,6 +228,8 @@ def vary(setup: Setup, change: str, given: Given, hidden: tuple[str, ...] = ()) 
         changes.NO_HEALTHCHECK: {"healthcheck": False},
         changes.HIDDEN: {"hide": hidden},
         changes.TRAINED_CONTAINER: {},
+        changes.ONCE_MORE: {},
+        changes.DAMAGED_MODEL: {"model": "damaged"},
         changes.GOOD_DATA: {"data": "good"},
         changes.PLAIN_VALUES: {"hyperparameters": plain_values(setup.hyperparameters, given.hyperparameters)},
         changes.FEW_KEYS: {"hyperparameters": short_keys(setup.hyperparameters)},
