@@ -85,6 +85,7 @@ class Active:
         self._worker = hasattr(config, "workerinput")
         self._handlers: dict[int, Any] = {}
         self._interrupted = False  # while the images were looked at
+        self._uncollected = False  # tests of the owner's: pytest ends then as if it were interrupted
 
     # --- collection
 
@@ -128,14 +129,16 @@ class Active:
         finally:
             config.option.keyword = expression
         if self._gate.alone:
-            order = {subject.label: place for place, subject in enumerate(self._gate.options.subjects)}
-            items.sort(key=lambda item: order[item.subject.label] if isinstance(item, RequirementItem) else 0)
+            items.sort(key=_place(self._gate.options.subjects, items))
 
     def _keep(self, config: pytest.Config, items: list[pytest.Item], kept: Callable[[pytest.Item], bool]) -> None:
         """Deselect all other items."""
         if out := [item for item in items if not kept(item)]:
             config.hook.pytest_deselected(items=out)
             items[:] = filter(kept, items)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        self._uncollected = self._uncollected or report.failed
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self._gate.selected = len(session.items)
@@ -203,6 +206,8 @@ class Active:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, Any, Any]:
         ended = Exit(exitstatus) if exitstatus in Exit.__members__.values() else Exit.BROKEN
+        if ended is Exit.INTERRUPTED and self._uncollected:
+            ended = Exit.FAULT
         results: list[ImageResult] = []
         self._show.fold()
         try:
@@ -291,6 +296,22 @@ class Active:
         """pytest-xdist: tell a worker where the workers meet."""
         if self._gate.shared is not None:
             node.workerinput[INPUT] = str(self._gate.shared.folder)
+
+
+def _place(
+    subjects: Sequence[options.Subject], items: Sequence[pytest.Item]
+) -> Callable[[pytest.Item], tuple[int, int]]:
+    """Where an item belongs: one image after the other, and each scope of the contract in one piece."""
+    contract = [item for item in items if isinstance(item, RequirementItem)]
+    labels = [subject.label for subject in subjects]
+    scopes = list(dict.fromkeys(item.requirement.entry.scope for item in contract))
+
+    def place(item: pytest.Item) -> tuple[int, int]:
+        if not isinstance(item, RequirementItem):
+            return (0, 0)
+        return (labels.index(item.subject.label), scopes.index(item.requirement.entry.scope))
+
+    return place
 
 
 def refuse(config: pytest.Config, errors: Sequence[object]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import cattrs
@@ -189,7 +190,8 @@ class Gate:
         item.stash[JUDGED] = (label, judgement)
         item.user_properties += case(judgement).properties
         if self._fails(judgement):
-            raise RequirementBroken(judgement)
+            script = str(Path(self.options.report or "", judgement.by_hand)) if judgement.by_hand else ""
+            raise RequirementBroken(replace(judgement, by_hand=script))
         if judgement.verdict is Verdict.NOT_JUDGED:
             raise SuiteFault(judgement.traceback or judgement.reason)
         if judgement.verdict in _SKIPPED:

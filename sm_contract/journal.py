@@ -137,9 +137,10 @@ def _parsed(path: Path, lines: list[str]) -> Iterable[dict[str, Any]]:
         except json.JSONDecodeError:
             if number == len(lines):
                 return  # broken off in the middle of a line: the missing footer says so
-            raise JournalError(
-                f"{path}, line {number}: is not JSON; the file was changed after it was written"
-            ) from None
+            what = "is not JSON; the file was changed after it was written"
+            if number == 1:
+                what = "is no journal of sm_contract; give the journal.jsonl of an earlier run"
+            raise JournalError(f"{path}, line {number}: {what}") from None
         if not isinstance(line, dict):
             raise JournalError(f"{path}, line {number}: is not an object; give a journal.jsonl")
         yield line

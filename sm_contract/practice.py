@@ -215,7 +215,8 @@ _SERVING: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "The status alone counts: what a body holds is asked by SM-INFER-PING-05.": ("a body",),
     },
     "SM-INFER-PING-02": {
-        "Until it is healthy a ping may be late, or accepted and never answered.": ("slow before it was healthy",),
+        "Until it is healthy a ping may be late, or accepted and never answered; where none is ever in time, it never "
+        "is healthy.": ("slow before it was healthy",),
     },
     "SM-INFER-PING-03": {
         "While there is time connections may be refused, reset, closed, or accepted and never answered.": (

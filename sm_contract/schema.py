@@ -48,11 +48,15 @@ def _said(rule: str, wanted: Any, found: Any, key: str) -> str:
         "minItems": "is empty; name at least one, or leave the key out",
         "minLength": "is empty",
         "maxProperties": f"holds {len(found) if isinstance(found, dict) else 0}; at most {wanted} are valid",
-        "pattern": f"{shown}{'; write a day as in 2027-01-31' if key == 'expires' else ', which is no valid value'}",
+        "pattern": f"{shown}{_EXAMPLES.get(key, ', which is no valid value')}",
     }
     return rules.get(rule, f"{shown}, which does not fit")
 
 
+_EXAMPLES = {
+    "expires": "; write a day as in 2027-01-31",
+    "max_image_size": "; write a size as in 500 MB, 10 GB or 2 GiB",
+}
 _KINDS = {
     "string": "a string",
     "integer": "an integer",

@@ -22,6 +22,7 @@ from sm_contract.report import errors
 from sm_contract.report.files import JOURNAL, ReportError, write_reports, write_whole
 from sm_contract.report.junit import name_in_pytest
 from sm_contract.report.progress import Progress
+from sm_contract.report.screen import warning
 from sm_contract.report.terminal import Head, Terminal, plan_text
 from sm_contract.report.text import Page, emit
 from sm_contract.requirements import registry
@@ -226,13 +227,17 @@ class Show:
             emit(sink, self._page().row("", told, style="yellow bold", column=0))
         if not self._shown or not results:
             return
+        sink = self._config.get_terminal_writer()
         if gate.run is not None and gate.run.left is not None:
-            sink = self._config.get_terminal_writer()
             emit(sink, [*self._page().row("kept", _kept(gate.run.left), column=13)])
         if not gate.has_contract:
+            for result in results:
+                for judgement in result.judgements:
+                    if judgement.verdict is Verdict.WARNED and not gate.options.strict:  # a failure is pytest's to show
+                        emit(sink, warning(judgement, result, self._page()))
             if gate.run is not None and gate.run.records:
                 line = f"tests of your own only: the contract itself was not judged (add --pyargs {PACKAGE})"
-                self._config.get_terminal_writer().line(line)
+                sink.line(line)
             return
         for label, result in zip(gate.run.records if gate.run else (), results, strict=True):
             self._terminal(label).finish(

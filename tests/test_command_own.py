@@ -124,6 +124,41 @@ def test_a_check_of_the_owner_s_that_raises_is_no_verdict(folder: Path) -> None:
         }
 
 
+def test_a_check_that_cannot_be_collected_is_no_interruption(folder: Path) -> None:
+    tests = """
+        from sm_contract.requirements import requirement
+
+        @requirement("TEAM-SLOW-01", title="Starts", level="MUST", runs=["serve.ful"])
+        def test_start(serving):
+            \"\"\"It starts.\"\"\"
+        """
+    write(folder, {"my_tests/test_team.py": tests})
+    ran = command(folder, journal(folder, GOOD), "my_tests")
+
+    assert ran.status == Exit.FAULT, ran.text
+    assert "serve.ful" in ran.out
+
+
+def test_what_only_warns_is_told_with_its_fix(folder: Path) -> None:
+    tests = """
+        from sm_contract import Violation, requirement
+
+        @requirement("TEAM-NAME-01", title="Has our name", level="SHOULD")
+        def test_name(image):
+            \"\"\"It has our name.\"\"\"
+            raise Violation(expected="team/", observed=image.reference, fix="tag it team/NAME")
+        """
+    write(folder, {"my_tests/test_team.py": tests})
+    ran = command(folder, journal(folder, GOOD), "my_tests")
+
+    assert ran.status == Exit.CONFORMANT, ran.text
+    assert "TEAM-NAME-01 SHOULD · Has our name" in ran.out
+    assert "fix         tag it team/NAME" in ran.out
+    strict = command(folder, journal(folder, GOOD), "my_tests", "--sm-strict")
+    assert strict.status == Exit.BROKEN
+    assert strict.out.count("fix: tag it team/NAME") == 1
+
+
 def test_own_ids_need_an_image(folder: Path) -> None:
     write(folder, {"my_tests/test_own.py": OWN["my_tests/test_team.py"]})
     ran = command(folder, "my_tests", "-k", "test_user", "-rs")

@@ -55,7 +55,7 @@ def test_a_truncated_journal_is_recognised(path: Path, cut: int) -> None:
     ("content", "words"),
     [
         ("", "has no header"),
-        ("hello\nworld\n", "line 1: is not JSON"),
+        ("hello\nworld\n", "line 1: is no journal of sm_contract; give the journal.jsonl of an earlier run"),
         ('{"kind":"header","format":99}\n', "has format 99, this suite reads 1"),
         ('{"kind":"header","format":1}\n{"kind":"life","subject":"i","life":{"name":3}}\n', "line 2: does not fit"),
         ('{"kind":"header","format":1}\n[]\n', "line 2: is not an object"),

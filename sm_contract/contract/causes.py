@@ -427,6 +427,11 @@ def _wants_data(view: RoleView, life: Life) -> NotTestable:
     """What to declare so that a training that refused our sample shows itself, what its log hints at first."""
     line = error_line(life) or first_line(life, WANTS_A_HYPERPARAMETER)
     text = "declare [training.channels.NAME] with data of yours: with a sample of ours,"
+    if not view.candidate.hyperparameters:
+        text = (
+            "declare [training.channels.NAME] with data of yours, and [training] hyperparameters where it wants some: "
+        )
+        text += "with a sample of ours and no hyperparameter,"
     if line and not view.candidate.hyperparameters and WANTS_A_HYPERPARAMETER.search(line.text):
         of_a_table = line.text.startswith("KeyError") and "pandas" in life.log_text()
         if not of_a_table:

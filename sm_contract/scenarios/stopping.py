@@ -42,9 +42,10 @@ def stop(watch: Watch, limit: float) -> Stop | None:
             if outlived and not any(one.pid_one for one in outlived):
                 watch.event("SIGTERM to the listener itself")
                 ended_when_told = _ends_when_told(inside, container, outlived)
-        watch.event("SIGKILL")
-        container.signal("SIGKILL")
-        container.exited.wait(10)
+        if not container.exited.is_set():
+            watch.event("SIGKILL")
+            container.signal("SIGKILL")
+            container.exited.wait(10)
     watch.ended = "killed" if killed else "stopped"
     watch.event(f"exit {container.exit_code()}")
     return Stop(
