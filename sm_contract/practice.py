@@ -163,9 +163,15 @@ _TRAINING: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "SM-TRAIN-FAIL-08": {
         "A launcher may turn the code into one of its own that is not 0.": ("code 1 instead of 137",),
+        "A launcher may start a killed trainer again, if it gives up in the end.": (
+            "started again on pipes, given up at work",
+        ),
     },
     "SM-TRAIN-STOP-01": {
         "The code after SIGTERM is open: 0, 143, that of the signal.": ("0 after it", "killed by the signal itself"),
+        "A launcher may tell its trainer in another way than by a signal: an event, a file.": (
+            "told in another way than by a signal, ends at work",
+        ),
     },
     "SM-TRAIN-STOP-02": {
         "The code after SIGTERM is open: 0 and 143 are both seen.": ("code 0", "a minute and a half"),

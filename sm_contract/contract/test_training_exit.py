@@ -9,6 +9,7 @@ from sm_contract.contract.ends import failed_with_zero
 from sm_contract.contract.provided import accepted
 from sm_contract.contract.reading import found, telling
 from sm_contract.contract.timing import doubtful, too_busy
+from sm_contract.record import Kill, Life
 from sm_contract.requirements import requirement
 from sm_contract.verdict import Blocked, NotApplicable, NotTestable, Violation
 from sm_contract.views import Training
@@ -98,12 +99,14 @@ def test_the_exit_code_passes_every_wrapper(training: Training) -> None:
     if "train.killed_child" not in training.lives and training.record.engine.get("inside") != "yes":
         raise NotTestable("needs root on a local Linux engine, to kill a process of the container from outside")
     life = training.life("train.killed_child")
-    if life.kill is None:  # it does not wait for pipes to be filled
+    replaced = life.kill is not None and life.kill.replaced
+    if life.kill is None or replaced:  # pipes do not show it: they are not waited for, or hold what took its place
         life = training.lives.get(f"train.killed_child+{changes.GOOD_DATA}", life)
-    if life.kill is None:
+    if life.kill is None or life.kill.replaced:
+        why = ", and pipes in the place of its data showed only that one that is killed is started again"
         raise NotTestable(
             'accept_not_testable = ["SM-TRAIN-FAIL-08"], or long_hyperparameters that make the training last a '
-            f"minute: it ended before a child of it could be killed: {found(life)}",
+            f"minute: it ended before a child of it could be killed{why if replaced else ''}: {found(life)}",
             evidence=[life],
         )
     if life.kill.depth == 0:
@@ -113,11 +116,11 @@ def test_the_exit_code_passes_every_wrapper(training: Training) -> None:
     if doubtful(life):
         raise too_busy(life)
     victim = life.kill.victim[:100]
-    if life.change == changes.GOOD_DATA and life.trained and life.saved:
+    if life.change == changes.GOOD_DATA and (how := _went_on(life, life.kill)):
+        reads = ", or let the trainer read its channel files without looking at their kind, so that named pipes hold it"
         raise NotTestable(
-            'accept_not_testable = ["SM-TRAIN-FAIL-08"], or let the trainer read its channel files without looking at '
-            f"their kind, so that named pipes hold it: {victim} was killed midway, and the model was saved all the "
-            "same, so it was a helper of the training or was started again",
+            f'accept_not_testable = ["SM-TRAIN-FAIL-08"]{"" if replaced else reads}: {victim} was killed midway, and '
+            f"{how} all the same, so it was a helper of the training or was started again",
             evidence=[life],
         )
     raise Violation(
@@ -127,3 +130,12 @@ def test_the_exit_code_passes_every_wrapper(training: Training) -> None:
         because=telling(life),
         evidence=[f"SIGKILL at {life.kill.at:.1f} s to {victim}", life],
     )
+
+
+def _went_on(life: Life, kill: Kill) -> str:
+    """What shows that a training at work did not need the child that was killed, or has it again; "" if nothing."""
+    if life.trained and life.saved:
+        return "the model was saved"
+    lasted = life.seconds - kill.at
+    late = any(line.at > kill.at + lasted / 2 and line.text.strip() for line in life.log)
+    return "the log went on" if life.ended == "limit" and late else ""

@@ -224,6 +224,7 @@ class Kill:
     victim: str  # its command line
     depth: int  # generations below the container's first process; 0: there was no child to kill
     zombies: int = 0  # children of the first process that had ended by then, and for which it did not wait
+    replaced: bool = False  # of a training: another process waited for the data in its place, as it had done
 
     @property
     def left_zombies(self) -> bool:

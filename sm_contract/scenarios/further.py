@@ -72,7 +72,8 @@ class Further:
 
     def _killed_child(self) -> None:
         setup = replace(self._ground("train.killed_child"), data="pipes", midway="kill", usual=self._usual())
-        if self.sure(setup, None).kill is None:  # it would not wait for pipes to be filled
+        kill = self.sure(setup, None).kill
+        if kill is None or kill.replaced:  # it would not wait for pipes to be filled, or waits for them again
             at_work = replace(vary(setup, changes.GOOD_DATA, self.given), after=self._usual() / 2)
             self.sure(self._long(at_work) if self.given.long_hyperparameters else at_work, None)
 

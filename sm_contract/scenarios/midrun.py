@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from sm_contract.engine.protocol import NotReachable, Process
 from sm_contract.record import Kill, Stop, Survivor
 from sm_contract.scenarios.life import Watch
 
+PATIENCE_AFTER_KILL = 30.0  # seconds for the program to notice that its child is gone
 PATIENCE_FOR_CHILD = 10.0  # seconds for a child to appear
 PATIENCE_TO_SETTLE = 60.0  # for a training that waits for its data to stand still
 STILL = 8  # looks at a tenth of a second
@@ -26,7 +29,8 @@ NAMED = 5
 def kill_child(watch: Watch) -> Kill | None:
     """Kill a descendant of the first process: the one that waits for its data, or the biggest midway through the work.
 
-    None if that was not to be seen: it would not wait for its data, or ended before.
+    None if that was not to be seen: it would not wait for its data, or ended before. A child of a program that trains
+    in its first process is a helper (of multiprocessing, of a logger): its death has no exit code to be passed on.
     """
     inside = watch.stage.engine.inside
     assert inside is not None  # the planner leaves this run out otherwise
@@ -35,12 +39,15 @@ def kill_child(watch: Watch) -> Kill | None:
     before: set[int] = set()
     settled = 0
     children: list[Process] = []
+    processes: tuple[Process, ...] = ()
+    work: Counter[int] = Counter()  # looks at which a process was at work, by number
     seen = held = False
     for _ in watch.wait(until, "a child process to kill", pace=0.1 if after is None else 0.02):
         processes = processes_of(watch)
         children = [process for process in processes if process.depth > 0]
         seen = seen or bool(children)
         if after is not None:
+            work.update(process.pid for process in processes if children and process.at_work)
             if children and watch.now() >= after:
                 break
             continue
@@ -51,7 +58,7 @@ def kill_child(watch: Watch) -> Kill | None:
             break
     if watch.container.exited.is_set():
         return None if seen or after is None else Kill(at=watch.now(), victim="", depth=0)
-    if not children:
+    if not children or trains_itself(processes, work):
         watch.end_by_force("no child")
         return Kill(at=watch.now(), victim="", depth=0) if held or after is not None else None
     waiting = [child for child in children if child.waits_for_pipe]
@@ -61,7 +68,28 @@ def kill_child(watch: Watch) -> Kill | None:
     except ProcessLookupError:
         return None
     watch.event(f"SIGKILL to {victim.command[:60]}")
-    return Kill(at=watch.now(), victim=victim.command, depth=victim.depth)
+    kill = Kill(at=watch.now(), victim=victim.command, depth=victim.depth)
+    return replace(kill, replaced=bool(waiting) and _is_replaced(watch, before))
+
+
+def trains_itself(processes: Iterable[Process], work: Mapping[int, int]) -> bool:
+    """Whether the first process does the training: it waits for the data, or is bigger and busier than any other."""
+    first, *children = sorted(processes, key=lambda one: one.depth)
+    if first.depth > 0 or first.waits_for_pipe:
+        return first.depth == 0
+    return all(first.rss > one.rss and work.get(first.pid, 0) > work.get(one.pid, 0) for one in children)
+
+
+def _is_replaced(watch: Watch, known: set[int]) -> bool:
+    """Whether a process that is new waits for a pipe: the work began anew, and our pipes hold it as they did before."""
+    patience = min(PATIENCE_AFTER_KILL, watch.stage.limits.train)
+    for _ in watch.wait(time.monotonic() + patience, "the training to end without its child", pace=0.1):
+        if any(one.waits_for_pipe and one.depth > 0 and one.pid not in known for one in processes_of(watch)):
+            watch.end_by_force("killed")
+            return True
+    if not watch.container.exited.is_set():
+        watch.end_by_force("limit")
+    return False
 
 
 def stop(watch: Watch) -> Stop | None:

@@ -17,17 +17,20 @@ from sm_contract.engine.protocol import Container, Mount, NotReachable, Volume
 from sm_contract.platform import config
 from sm_contract.platform.content import Content
 from sm_contract.platform.tree import Member, directory, folder, kind_of, members
-from sm_contract.record import Life, TrainingResult, TreeFile
+from sm_contract.record import TRAINING, Life, TrainingResult, TreeFile
 from sm_contract.scenarios import midrun, odd
 from sm_contract.scenarios.life import Stage, Watch, watched
+from sm_contract.scenarios.pinging import send_ping
 from sm_contract.scenarios.setup import Setup
 
 TREE_FILES = 5000  # of one tree, kept in the record
 OTHER = "sm-contract"  # a channel that nobody declared
 FAILURE = 1024  # characters that the platform shows
 FAILURE_READ = 64 * 1024  # bytes of the file that are looked at
+PROBE_PACE = 1.0  # seconds between pings that find out whether it serves
+PROBE_LIMIT = 0.5  # seconds for the answer to one
+SERVERS = (200, 500, 502, 503, 504)  # what a ping is answered with by a server; without its model, or its worker
 WRITTEN = 4 * 1024 * 1024  # bytes: what is less is not looked into
-PATIENCE_AFTER_KILL = 30.0  # seconds for the program to notice that its child is gone
 
 
 def train(
@@ -41,8 +44,9 @@ def train(
 ) -> Life:
     """Run one training job and return its record; what it saved stays in ``keep_model`` if that is given.
 
-    ``probe_port`` looks for a server on port 8080 while it runs: an image that ignores its argument serves
-    on ``train`` as well, and would never end. ``at_end`` is given the ended container before it is removed.
+    ``probe_port`` looks for a server on port 8080 while it runs: an image that ignores its argument serves on ``train``
+    as well, and would never end. Where the owner declares data for training, only one that does nothing else is taken
+    for that. ``at_end`` is given the ended container before it is removed.
     """
     engine = stage.engine
     with ExitStack() as stack:
@@ -92,7 +96,7 @@ def train(
             elif setup.midway:
                 kill = midrun.kill_child(watch)
             if stop is None:
-                _wait(watch, model, probe_port=probe_port)
+                _wait(watch, model, probe_port=probe_port, trains=bool(given.table_of(TRAINING)))
             at_end(watch.container)
         life = watch.life()
         trees = {} if watch.start_error else {"model": model, "output": output}
@@ -162,22 +166,26 @@ def _spoilt(member: Member, how: str) -> Member:
     return Member(path=member.path, data=noise.randbytes(min(max(size, 256), 1 << 20)))
 
 
-def _wait(watch: Watch, model: Volume, *, probe_port: bool) -> None:
+def _wait(watch: Watch, model: Volume, *, probe_port: bool, trains: bool) -> None:
     """Until the program ends, hangs on with its work done, turns out to be a server, or our patience is over."""
     limits = watch.stage.limits
-    patience = PATIENCE_AFTER_KILL if watch.setup.midway else watch.setup.patience or limits.train
+    patience = midrun.PATIENCE_AFTER_KILL if watch.setup.midway else watch.setup.patience or limits.train
     saved: frozenset[tuple[str, int, float]] = frozenset()
     idle = _Idleness(watch, min(limits.idle, limits.train))
+    due = PROBE_PACE
     for _ in watch.wait(time.monotonic() + min(patience, limits.train), "the training to end"):
-        if idle.is_over():
+        idles = idle.is_over()
+        if idles:
             before, saved = saved, _saved(watch.stage, model)
             if saved and saved == before:
                 watch.end_by_force("idle")
                 return
-        if probe_port and watch.now() > 1 and _serves(watch):
-            watch.event("port 8080 open")
-            watch.end_by_force("serving")
-            return
+        if probe_port and ((idles and not saved) or (not trains and watch.now() > due)):
+            due = watch.now() + PROBE_PACE
+            if serves(watch, idles=idles and not trains):
+                watch.event("served on port 8080")
+                watch.end_by_force("serving")
+                return
     if watch.container.exited.is_set():
         watch.note_exit()
     else:
@@ -214,12 +222,16 @@ def _saved(stage: Stage, model: Volume) -> frozenset[tuple[str, int, float]]:
     return frozenset((info.name, info.size, float(info.mtime)) for info, _ in tree if info.isreg())
 
 
-def _serves(watch: Watch) -> bool:
+def serves(watch: Watch, *, idles: bool) -> bool:
+    """Whether a ping is answered as a server does, healthy or not; the dashboard of a training does not know it.
+
+    Of one that ``idles`` with its port open nothing else is asked.
+    """
     try:
-        watch.container.endpoint(8080)(0.2).close()
-    except (OSError, NotReachable):
+        ping = send_ping(watch.container.endpoint(8080), watch.now(), PROBE_LIMIT, patience=1)
+    except NotReachable:
         return False
-    return True
+    return ping.status in SERVERS or (idles and ping.connect_seconds is not None)
 
 
 def _result(watch: Watch, life: Life, trees: dict[str, Volume]) -> TrainingResult:

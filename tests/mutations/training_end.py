@@ -33,6 +33,9 @@ ACCEPTED = fields(exit_code=0, log=lines("ERROR bad input, ignored", "done"), re
 
 ADMITTED = TrainingResult(status="Completed", failure="channel training: no row could be read")
 LOST = TrainingResult(status="Completed")
+UNNOTICED = fields(exit_code=0, result=LOST)
+SILENT = fields(exit_code=137, ended="limit", seconds=31.0, log=lines("epoch 1", "epoch 2"))
+AGAIN = fields(exit_code=137, ended="killed", kill=Kill(at=1.9, victim="python3 trainer.py", depth=1, replaced=True))
 
 
 def _left(**trees: tuple[TreeFile, ...]) -> object:
@@ -48,15 +51,18 @@ def _code(code: int, *log: str) -> object:
     return change
 
 
-def _midway(outcome: Callable[[Life], Life]) -> Change:
+def midway(outcome: Callable[[Life], Life]) -> Change:
     """Pipes are refused at once; a child is killed while it works on good data."""
-    return then(
-        life("train.killed_child", fields(exit_code=1, kill=None)),
-        follow_up(
-            "train.killed_child",
-            changes.GOOD_DATA,
-            lambda one: outcome(fail(replace(one, kill=Kill(at=0.7, victim="python3 trainer.py", depth=1)), 137)),
-        ),
+    return then(life("train.killed_child", fields(exit_code=1, kill=None)), at_work(outcome))
+
+
+def at_work(outcome: Callable[[Life], Life]) -> Change:
+    """Once more: a child is killed while it works on good data."""
+    kill = Kill(at=0.7, victim="python3 trainer.py", depth=1)
+    return follow_up(
+        "train.killed_child",
+        changes.GOOD_DATA,
+        lambda one: outcome(fail(replace(one, ended="itself", kill=kill), 137)),
     )
 
 
@@ -129,7 +135,9 @@ BREAKS = {
     ],
     "SM-TRAIN-FAIL-08": [
         Mutation("a wrapper that ends with 0", life("train.killed_child", ACCEPTED)),
-        Mutation("data that is not waited for, killed midway", _midway(fields(exit_code=0, result=LOST))),
+        Mutation("data that is not waited for, killed midway", midway(UNNOTICED)),
+        Mutation("data that is not waited for, and silence ever after", midway(SILENT)),
+        Mutation("started again on pipes, lost at work", then(life("train.killed_child", AGAIN), at_work(UNNOTICED))),
         Mutation("a supervisor that starts it again", life("train.killed_child", fields(ended="limit", seconds=32.0))),
     ],
 }
@@ -154,7 +162,10 @@ KEEPS = {
     "SM-TRAIN-FAIL-03": [Mutation("code 2, one word", life("train.bad_data", fields(exit_code=2, log=lines("bye"))))],
     "SM-TRAIN-FAIL-08": [
         Mutation("code 1 instead of 137", life("train.killed_child", fields(exit_code=1))),
-        Mutation("data that is not waited for", _midway(fields())),
+        Mutation("data that is not waited for", midway(fields())),
+        Mutation(
+            "started again on pipes, given up at work", then(life("train.killed_child", AGAIN), at_work(fields()))
+        ),
         Mutation("deeper down", life("train.killed_child", fields(kill=Kill(at=0.9, victim="python3 -u x", depth=3)))),
     ],
 }

@@ -32,6 +32,12 @@ def _killed(*survivors: Survivor, seconds: float = 120.0, **limits: float) -> Ca
     return change
 
 
+def in_its_own_way(one: Life) -> Life:
+    """The first process was told, and says so; what its training would have made of it, pipes do not show."""
+    killed = _killed(TRAINER, replace(WRAPPER, catches=True), seconds=20.0)(one)
+    return _lines((0.4, "reading 90 rows"), (2.02, "SIGTERM: the training ends after this epoch"))(killed)
+
+
 def _once_more(what: str, how: Callable[[Life], Life] = lambda one: one) -> Change:
     name = f"train.stopped+{what}"
     return add(how(replace(stopped_training(name), base="train.stopped", change=what)))
@@ -56,6 +62,7 @@ BREAKS = {
             life("train.stopped", _killed(TRAINER, replace(WRAPPER, catches=True), seconds=10.0)),
         ),
         Mutation("a trainer that would listen", life("train.stopped", _killed(HANDLES, WRAPPER, seconds=3.0))),
+        Mutation("at work, where there are always lines", then(LONG, life("train.stopped", in_its_own_way))),
         Mutation("at work", then(LONG, life("train.stopped", _killed(TRAINER, replace(WRAPPER, catches=True))))),
     ],
     "SM-TRAIN-STOP-02": [
@@ -102,6 +109,10 @@ KEEPS = {
         Mutation(
             "held by pipes, ends at work",
             then(life("train.stopped", _killed(HANDLES, seconds=10.0)), _once_more(changes.GOOD_DATA)),
+        ),
+        Mutation(
+            "told in another way than by a signal, ends at work",
+            then(life("train.stopped", in_its_own_way), _once_more(changes.GOOD_DATA)),
         ),
         Mutation(
             "a handler that runs once",
