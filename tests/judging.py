@@ -33,6 +33,9 @@ UNSEEN_OF_GOOD = {  # what need not be told of a good image
     "clock": {
         "SM-INFER-INVOKE-13": "an answer with a time in it may be that to another request, sent at the same time"
     },
+    "own-launcher": {
+        "SM-TRAIN-FAIL-08": "what starts a killed trainer again, and then ends well, may give up after some more"
+    },
 }
 NO_MODEL = "declare [inference] model (an empty folder, if the image holds its own): without one, "
 UNTESTABLE_OF_GOOD = {  # why nearly everything cannot be told of a good image, the same for all of it
