@@ -18,6 +18,7 @@ from mutations.training_stop import in_its_own_way
 
 from sm_contract.engine.protocol import Process
 from sm_contract.record import LogLine
+from sm_contract.scenarios.life import LOG_LINES, kept
 from sm_contract.scenarios.midrun import trains_itself
 from sm_contract.scenarios.train import serves
 from sm_contract.verdict import Verdict
@@ -96,6 +97,13 @@ def test_where_nobody_listens_nothing_serves() -> None:
 
     watch: Any = SimpleNamespace(now=lambda: 1.0, container=SimpleNamespace(endpoint=lambda _: refuse))
     assert serves(watch, idles=True) is False
+
+
+@pytest.mark.parametrize("count", [1, LOG_LINES, LOG_LINES + 1, 2 * LOG_LINES])
+def test_the_last_line_of_a_long_log_is_kept(count: int) -> None:
+    log = [LogLine(at=n, stream="stdout", text="x") for n in range(count)]
+    assert len(kept(log)) == min(count, LOG_LINES)
+    assert (kept(log)[0], kept(log)[-1]) == (log[0], log[-1])
 
 
 LOGS_ON = fields(exit_code=137, ended="limit", seconds=31.0, log=(LogLine(at=29.0, stream="stdout", text="epoch 99"),))

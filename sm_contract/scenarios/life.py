@@ -194,9 +194,15 @@ class Watch:
             shortened=self._shortened(),
             events=tuple(self.events),
             attempts=self._attempts(),
-            log=tuple(self.lines[:LOG_LINES]),
+            log=kept(self.lines),
             log_cut=self.container.log_cut or len(self.lines) > LOG_LINES,
         )
+
+
+def kept(lines: list[LogLine]) -> tuple[LogLine, ...]:
+    """Of a long log its beginning and its end: what a program says last is what it died of."""
+    half = LOG_LINES // 2
+    return tuple(lines) if len(lines) <= LOG_LINES else (*lines[:half], *lines[-half:])
 
 
 @contextmanager
