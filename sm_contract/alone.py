@@ -49,12 +49,14 @@ def outlived(stop: Stop) -> bool:
 
 
 def told(life: Life) -> bool:
-    """Whether a server that never became healthy shows why: it listens elsewhere, or answers with another status."""
+    """Whether a server that never became healthy shows why: it listens elsewhere, or answers other than with 200."""
     if life.ready_at is not None:
         return False
-    last = life.pings[-1].status if life.pings else None
-    outside = any(one.right for one in life.listeners or ())
-    return (last is not None and last < 500 and last != 200) or (bool(life.listeners) and not outside)
+    last = life.pings[-1] if life.pings else None
+    outside = any(one.right for one in life.listeners or ()) and not life.only_ipv6
+    refused = last is not None and last.status is not None and last.status < 500 and last.status != 200
+    broken_off = last is not None and last.error == "broken off"
+    return refused or broken_off or (bool(life.listeners) and not outside)
 
 
 def late(life: Life) -> bool:

@@ -45,6 +45,7 @@ def verdict(record: Record, id: str) -> Judgement:
         ([Listener(address="::1", port=8080)], "bind the server to 0.0.0.0 instead of ::1"),
         ([Listener(address="127.0.0.1", port=5000)], "bind the server to 0.0.0.0:8080 instead of 127.0.0.1:5000"),
         ([Listener(address="0.0.0.0", port=5000)], "let the server listen on port 8080 instead of 5000"),
+        ([Listener(address="::", port=8080)], "bind the server to 0.0.0.0, or clear IPV6_V6ONLY of its socket"),
         ([Listener(address="::", port=80)], "let the server listen on port 8080 instead of 80"),
         (
             [Listener(address="127.0.0.1", port=9010), Listener(address="0.0.0.0", port=5000, pid_one=True)],
@@ -62,6 +63,70 @@ def test_the_fix_names_where_the_server_listens(listeners: list[Listener], fix: 
     assert found.verdict is Verdict.FAILED
     assert found.fix.startswith(fix)
     assert str(listeners[-1]) in found.observed
+
+
+def _never_healthy(*pings: Ping, listeners: tuple[Listener, ...] = (), **facts: object) -> Record:
+    """A server that both first runs stopped when the window was over, measured again alone."""
+    good = good_record()
+    lives = {name: life for name, life in good.lives.items() if not name.startswith("serve.")}
+    for name in ("serve.bare", "serve.full"):
+        lives[name] = unhealthy(good.lives[name], *pings, listeners=listeners)
+    return measured_again(replace(good, lives=lives, **facts))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("since", "status", "fix"),
+    [
+        (
+            0.7,
+            500,
+            "make /ping answer 200 as soon as the server can work: it answered 500 from 0.7 s on, and the log should "
+            "say why",
+        ),
+        (
+            0.7,
+            503,
+            "make /ping answer 200 as soon as the server can work: it answered 503 from 0.7 s on, and the log should "
+            "say why; only if it is still loading then, load faster, or raise "
+            "ContainerStartupHealthCheckTimeoutInSeconds of the endpoint",
+        ),
+        (300.0, 500, "load less before the server listens, or load faster; where the model needs its time, raise"),
+    ],
+)
+def test_a_server_that_refuses_from_early_on_need_not_load_faster(since: float, status: int, fix: str) -> None:
+    answered = [Ping(at=at, seconds=0.01, status=status, connect_seconds=0.0004) for at in (since, 479.0)]
+    found = verdict(_never_healthy(replace(REFUSED, at=0.1), *answered), "SM-INFER-PING-03")
+    assert found.verdict is Verdict.FAILED
+    assert found.fix.startswith(fix)
+
+
+def test_a_ping_that_breaks_off_is_no_200() -> None:
+    short = Ping(at=479.0, seconds=0.01, status=200, error="broken off", connect_seconds=0.0004)
+    found = verdict(_never_healthy(short), "SM-INFER-PING-01")
+    assert found.observed == (
+        "status 200 and an answer that broke off for each GET /ping until 480 s were over (serve.bare)"
+    )
+    assert found.fix.startswith("send as many bytes as Content-Length says (an empty body needs Content-Length: 0)")
+
+
+@pytest.mark.parametrize(
+    ("ping", "seen"),
+    [
+        (Ping(at=479.0, seconds=0.01, status=500, connect_seconds=0.0004), "/ping answered 500"),
+        (REFUSED, "nothing listened on port 8080"),
+        (
+            Ping(at=470.0, seconds=10.0, error="timed out", connect_seconds=0.0004),
+            "/ping got no complete answer within 10.0 s",
+        ),
+    ],
+)
+def test_what_was_seen_of_a_server_without_a_model_is_said(ping: Ping, seen: str) -> None:
+    record = _never_healthy(ping, model=ModelFacts(source="none"))
+    found = verdict(replace(record, candidate=replace(record.candidate, declared=())), "SM-INFER-PING-01")
+    assert found.reason == (
+        "declare [inference] model (an empty folder, if the image holds its own): without one, "
+        f"{seen} until the limit of 480 s (serve.bare@alone)"
+    )
 
 
 def test_an_address_of_six_is_told_in_brackets() -> None:

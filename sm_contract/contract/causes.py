@@ -34,6 +34,7 @@ from sm_contract.contract.reading import (
     first_line,
     found,
     limit,
+    never_healthy,
     outcome,
     says,
     trained_well,
@@ -402,8 +403,8 @@ def _excuse(view: RoleView, id: str, life: Life) -> NotTestable | Blocked | None
         return _wants_data(view, life)
     if id not in _WITHOUT_MODEL:
         return None
-    line = error_line(life)
-    return _without_model(view, f"{found(life)}; {says(line)}" if line else found(life), life)
+    line, seen = error_line(life), never_healthy(life)
+    return _without_model(view, f"{seen}; {says(line)}" if line else seen, life)
 
 
 def _has_model(view: RoleView) -> bool:

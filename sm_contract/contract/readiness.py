@@ -43,6 +43,11 @@ def slow(ping: Ping, life: Life) -> bool:
     return ping.status == 200 and ping.seconds > limit(life, "ping", 2)
 
 
+def failed(ping: Ping, life: Life) -> bool:
+    """Whether a ping got no whole answer with 200, for another reason than time."""
+    return not ping.ok(limit(life, "ping", 2)) and not slow(ping, life)
+
+
 def no_http(life: Life) -> bool:
     """Whether port 8080 takes connections and gives no HTTP status line for a plain request."""
     last = life.pings[-1] if life.pings else None
@@ -56,13 +61,14 @@ def no_http(life: Life) -> bool:
 
 
 def outward(life: Life) -> bool:
-    """Whether something in the container listens on port 8080 for others than itself."""
-    return any(one.right for one in life.listeners or ())
+    """Whether something in the container listens on port 8080 for others than itself, and not over IPv6 alone."""
+    return not life.only_ipv6 and any(one.right for one in life.listeners or ())
 
 
 def elsewhere(life: Life) -> list[Listener]:
     """What listens in the container, on an address or a port where the platform does not look."""
-    return [one for one in life.listeners or () if not one.right and not one.of_the_engine]
+    found = [one for one in life.listeners or () if not one.of_the_engine]
+    return [one for one in found if not one.right or life.only_ipv6]
 
 
 # --- invocations ----------------------------------------------------------------------------------

@@ -100,6 +100,30 @@ def found(life: Life) -> str:
     return f"{word(life)} {ending(life)} ({life.name})"
 
 
+def never_healthy(life: Life) -> str:
+    """One sentence on a server that was stopped since it was never healthy: what was seen of it; else as ``found``."""
+    last = life.pings[-1] if life.pings else None
+    stopped = life.ended in ("stopped", "killed") and life.ready_at is None
+    if not stopped or last is None or any(ping.status == 200 for ping in life.pings):
+        return found(life)
+    seen = f"/ping got {outcome(last)}"
+    if last.status is not None and not last.error:
+        seen = f"/ping answered {last.status}"
+    elif last.error == "refused" and life.listeners == ():
+        seen = "nothing listened on port 8080"
+    return f"{seen} until the limit of {limit(life, 'start', 480):g} s ({life.name})"
+
+
+def steadily(life: Life) -> Ping | None:
+    """The first of the pings that all got the same status up to the last; None if that got no whole answer."""
+    first = None
+    for ping in reversed(life.pings):
+        if ping.status is None or ping.error or ping.status != life.pings[-1].status:
+            break
+        first = ping
+    return first
+
+
 def limit(life: Life, name: str, contract: float) -> float:
     """A limit in force in a life; the contract's where the record does not say."""
     return life.limits.get(name, contract)

@@ -10,7 +10,7 @@ from sm_contract.contract.invoking import answering, lived
 from sm_contract.contract.readiness import NO_ROUTE, WANTS_A_KEY, plain, refusal, sent, steady
 from sm_contract.contract.reading import limit, outcome, telling, within
 from sm_contract.contract.timing import confirmed
-from sm_contract.record import Invocation, Life
+from sm_contract.record import NOT_YET, Invocation, Life
 from sm_contract.requirements import requirement
 from sm_contract.verdict import NotTestable, Violation
 from sm_contract.views import Serving
@@ -44,8 +44,8 @@ def test_invocations_are_implemented(serving: Serving) -> None:
         raise refused(serving, life)
     raise Violation(
         expected="2xx for POST /invocations",
-        observed=f"{outcome(one)} for request {one.request} ({one.content_type}), and no request got a 2xx "
-        f"({life.name})",
+        observed=f"{outcome(one)} for request {one.request} ({one.content_type}){_waited(life, one)}, and no request "
+        f"got a 2xx ({life.name})",
         fix=fix,
         because=f"the body says: {one.body_head[:120]}" if one.body_head else telling(life),
         evidence=[one, *[other for other in life.invocations if other.name == "plain" and other is not one][:3]],
@@ -197,6 +197,12 @@ def test_returned_custom_attributes_are_legal(serving: Serving) -> None:
                     fix="put only a short ASCII string there (an id, a version); longer things belong into the body",
                     evidence=[one],
                 )
+
+
+def _waited(life: Life, one: Invocation) -> str:
+    """How long a server was given that put the first request off."""
+    whole = life.stop is not None and life.stop.at >= limit(life, "start", 480)
+    return f" until {within(life, 'start', 480)} were over" if one.status in NOT_YET and whole else ""
 
 
 def _differs(life: Life, one: Invocation, reference: Invocation) -> bool:

@@ -23,10 +23,12 @@ def test_listens_on_port_8080(serving: Serving) -> None:
     if life is not None:
         where = elsewhere(life)
         raise Violation(
-            expected="a listener on 0.0.0.0:8080 (or [::]:8080), reachable from outside",
+            expected="a listener on 0.0.0.0:8080 (or [::]:8080, if it takes IPv4 as well), reachable from outside",
             observed=f"connection refused on port 8080 from outside, and the container listens on "
-            f"{', '.join(map(str, where[:4]))}",
-            fix=_moved(where),
+            f"{', '.join(map(str, where[:4]))}{' over IPv6 alone' if life.only_ipv6 else ''}",
+            fix="bind the server to 0.0.0.0, or clear IPV6_V6ONLY of its socket: the connection comes over IPv4"
+            if life.only_ipv6
+            else _moved(where),
             because=telling(life),
             evidence=[*where[:4], *life.pings[-1:], life],
         )

@@ -7,16 +7,24 @@ from collections.abc import Sequence
 from sm_contract.contract import roots
 from sm_contract.contract.causes import STARTS, guilty, ready, why_not
 from sm_contract.contract.invoking import lived
-from sm_contract.contract.readiness import slow, stuck
-from sm_contract.contract.reading import limit, outcome, telling, within
+from sm_contract.contract.readiness import failed, slow, stuck
+from sm_contract.contract.reading import limit, outcome, steadily, telling, within
 from sm_contract.contract.timing import confirmed
-from sm_contract.record import Life, Ping
+from sm_contract.record import NOT_YET, Life, Ping
 from sm_contract.requirements import requirement
 from sm_contract.verdict import NotTestable, Violation
 from sm_contract.views import Serving
 
 SIMPLE = ("serve.bare", "serve.full")
 ENOUGH = 20  # pings after readiness
+_FASTER = "load faster, or raise ContainerStartupHealthCheckTimeoutInSeconds of the endpoint"
+_CHEAP = "answer /ping from a cheap handler: no test prediction, no lock, no call to anything else"
+_WHOLE = "send as many bytes as Content-Length says (an empty body needs Content-Length: 0), or the last chunk"
+_STATUSES = {
+    404: "register the route as exactly /ping",
+    405: "let /ping take GET",
+    204: "return 200 instead of 204; the body may be empty",
+}
 
 
 @requirement("SM-INFER-PING-01", runs=SIMPLE, rests_on=STARTS, hidden_by=roots.SERVING)
@@ -25,20 +33,14 @@ def test_ping_is_200(serving: Serving) -> None:
     life = guilty(serving, "SM-INFER-PING-01")
     if life is not None:
         last = life.pings[-1]
-        fix = {
-            404: "register the route as exactly /ping",
-            405: "let /ping take GET",
-            204: "return 200 instead of 204; the body may be empty",
-        }.get(last.status or 0, "answer GET /ping with status 200 itself: no redirect, no login, no other status")
         raise Violation(
-            expected="status 200 for GET /ping",
-            observed=f"status {last.status} for each GET /ping until {within(life, 'start', 480)} were over "
-            f"({life.name})",
-            fix=fix,
+            expected="status 200 for GET /ping, and all of the body that the header promises",
+            observed=f"{_in_full(last)} for each GET /ping until {within(life, 'start', 480)} were over ({life.name})",
+            fix=_answered_better(last),
             because=telling(life),
             evidence=[*life.pings[-3:], life],
         )
-    if not any(ping.status == 200 for one in _seen(serving) for ping in one.pings):
+    if not any(ping.status == 200 and not ping.error for one in _seen(serving) for ping in one.pings):
         why_not(serving, "serve.bare")
 
 
@@ -55,7 +57,7 @@ def test_every_ping_is_answered_within_two_seconds(serving: Serving) -> None:
                 expected=f"each ping answered within {most:g} s",
                 observed=f"{slowest.seconds:.2f} s for the ping at {slowest.at:.1f} s: {outcome(slowest)} "
                 f"({len(late)} of {len(life.pings)} pings late in {life.name})",
-                fix="answer /ping from a cheap handler: no test prediction, no lock, no call to anything else",
+                fix=_WHOLE if slowest.status == 200 and slowest.error else _CHEAP,
                 because="" if guilty_life is None else telling(life),
                 evidence=sorted(late, key=lambda ping: ping.seconds)[-3:],
             )
@@ -81,13 +83,15 @@ def test_stays_healthy(serving: Serving) -> None:
     lives = [flaps] if flaps else lived(serving)
     for life in lives:
         pings = _since_good(life) if flaps else _healthy_pings(life, busy=False)
-        bad = [ping for ping in pings if ping.status != 200 and not slow(ping, life)]
+        bad = [ping for ping in pings if failed(ping, life)]
         if bad:
             raise Violation(
                 expected="200 for every ping once the first ones were 200",
-                observed=f"{outcome(bad[0])} for the ping at {bad[0].at:.1f} s: {len(bad)} of {len(pings)} idle pings "
+                observed=f"{_in_full(bad[0])} for the ping at {bad[0].at:.1f} s: {len(bad)} of {len(pings)} idle pings "
                 f"failed ({life.name})",
-                fix="let /ping return 200 as long as the server can work, with no state in it that changes by itself",
+                fix=_answered_better(bad[0])
+                if bad[0].error == "broken off"
+                else "let /ping return 200 as long as the server can work, with no state in it that changes by itself",
                 because=telling(life) if life.log else "",
                 evidence=bad[:3],
             )
@@ -107,7 +111,7 @@ def test_pings_succeed_while_busy(serving: Serving) -> None:
     lives = lived(serving)
     for suspect in lives:
         most, life = limit(suspect, "ping", 2), suspect
-        bad: Sequence[Ping] = [p for p in _healthy_pings(life, busy=True) if p.status != 200 and not slow(p, life)]
+        bad: Sequence[Ping] = [p for p in _healthy_pings(life, busy=True) if failed(p, life)]
         if not bad:
             life, bad = confirmed(serving, suspect, _late_busy_pings, limit=most)
         if bad:
@@ -133,6 +137,19 @@ def test_pings_succeed_while_busy(serving: Serving) -> None:
         raise NotTestable(missing if declared else f"{missing}: no ping fell into an open invocation")
 
 
+def _in_full(ping: Ping) -> str:
+    """What came back, with the status of an answer that broke off."""
+    return f"status {ping.status} and {outcome(ping)}" if ping.error == "broken off" else outcome(ping)
+
+
+def _answered_better(ping: Ping) -> str:
+    """What to change of an answer that is no 200 for a client."""
+    if ping.status == 200 and ping.error:
+        return _WHOLE
+    other = "answer GET /ping with status 200 itself: no redirect, no login, no other status"
+    return _STATUSES.get(ping.status or 0, other)
+
+
 def _never_healthy(life: Life) -> Violation:
     last = life.pings[-1] if life.pings else None
     seen = f"{outcome(last) if last else 'no ping got through'} when the time was over"
@@ -141,10 +158,24 @@ def _never_healthy(life: Life) -> Violation:
     return Violation(
         expected=f"the first of several 200s in a row on /ping within {within(life, 'start', 480)}",
         observed=f"{seen}{listens} ({life.name})",
-        fix="load less before the server listens, or load faster; where the model needs its time, raise "
-        "ContainerStartupHealthCheckTimeoutInSeconds of the endpoint",
+        fix=_healthier(life),
         because=telling(life),
         evidence=[*([last] if last else []), *life.events[-3:], life],
+    )
+
+
+def _healthier(life: Life) -> str:
+    """What to change of a server that was too late, or answered early and never with 200."""
+    first = steadily(life)
+    if life.ready_at is None and first is not None and first.at <= limit(life, "start", 480) / 2:
+        fix = (
+            f"make /ping answer 200 as soon as the server can work: it answered {first.status} from {first.at:.1f} s on"
+        )
+        loading = f"; only if it is still loading then, {_FASTER}"
+        return f"{fix}, and the log should say why{loading if first.status in NOT_YET else ''}"
+    return (
+        "load less before the server listens, or load faster; where the model needs its time, raise "
+        "ContainerStartupHealthCheckTimeoutInSeconds of the endpoint"
     )
 
 

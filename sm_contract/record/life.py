@@ -51,10 +51,11 @@ class Ping:
     busy: bool = False  # at least one invocation was open meanwhile
 
     def ok(self, limit: float) -> bool:
-        """A 200 within ``limit`` seconds."""
-        return self.status == 200 and self.seconds <= limit
+        """A whole answer with 200 within ``limit`` seconds: a client that reads what was promised raises otherwise."""
+        return self.status == 200 and not self.error and self.seconds <= limit
 
 
+NOT_YET = (502, 503, 504)  # statuses of a server, or its front end, that may be able to answer a while later
 BUSY = "busy"  # the name of invocations that are sent several at a time
 # names of invocations that probe a server in a life of its own
 NO_ACCEPT, ANY_ACCEPT = "no Accept", "any Accept"
@@ -133,6 +134,11 @@ class Listener:
     def right(self) -> bool:
         """Whether it is where the platform looks for the server."""
         return self.port == 8080 and not self.inward
+
+    @property
+    def of_ipv6(self) -> bool:
+        """Whether it has an address of IPv6. It may take connections over IPv4 all the same, at "::" most often."""
+        return ":" in self.address and not self.address.startswith("::ffff:")
 
     def __str__(self) -> str:
         return f"{f'[{self.address}]' if ':' in self.address else self.address}:{self.port}"
@@ -297,6 +303,13 @@ class Life:
         return self.exit_code in _SIGNALS
 
     @property
+    def only_ipv6(self) -> bool:
+        """Port 8080 is open over IPv6 alone: all who listen there do so, and over IPv4, as we came, none answered."""
+        there = [one for one in self.listeners or () if one.right]
+        refused = bool(self.pings) and self.pings[-1].error == "refused" and not self.first_bytes
+        return refused and bool(there) and all(one.of_ipv6 for one in there)
+
+    @property
     def trained(self) -> bool:
         """The container ended by itself with 0."""
         return self.ended == "itself" and self.exit_code == 0
@@ -331,6 +344,13 @@ class Life:
     def answer(self) -> str:
         """The digest of the answer to the first request; "" unless that was 2xx."""
         return next((one.body_sha256 for one in self.invocations if one.name == "plain" and one.ok), "")
+
+    @property
+    def put_off(self) -> float:
+        """Seconds from the first good ping to the first 2xx, where an invocation in between came too early."""
+        ok = next((one.at for one in self.invocations if one.name == "plain" and one.ok), None)
+        early = any(one.name == EARLY for one in self.invocations)
+        return ok - (self.ready_at or 0.0) if early and ok is not None else 0.0
 
     def fine(self, beside: Iterable[Life]) -> bool:
         """It went well, and the server did not refuse the request that it answered in one of the lives beside it."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from good_record import answer, crashed, served, unhealthy
 
-from mutations import Change, Mutation, fields, life, saying, servers
+from mutations import Change, Mutation, fields, life, saying, servers, then
 from sm_contract.record import AFTER_KILL, EARLY, Life, Ping
 
 PROBED = "serve.probed"
@@ -95,6 +95,17 @@ def _unready(*pings: Ping) -> Callable[[Life], Life]:
     return lambda one: replace(one, pings=(*pings, *one.pings))
 
 
+def _first_answer_at(at: float) -> Callable[[Life], Life]:
+    """The whole life from the first 2xx on comes later, and pings are good all the while."""
+
+    def change(one: Life) -> Life:
+        moved = tuple(i if i.name == EARLY else replace(i, at=i.at + at) for i in one.invocations)
+        pings = tuple(replace(p, at=p.at + at) if p.busy else p for p in one.pings)
+        return replace(one, invocations=moved, pings=pings)
+
+    return change
+
+
 def _slow_first(seconds: float) -> Callable[[Life], Life]:
     return lambda one: replace(one, invocations=(replace(one.invocations[0], seconds=seconds), *one.invocations[1:]))
 
@@ -113,6 +124,7 @@ BREAKS = {
     ],
     "SM-INFER-PING-06": [
         Mutation("503 while it loads", _early(503)),
+        Mutation("502 for minutes", then(_early(502), servers(_first_answer_at(190.0)))),
         Mutation("no worker yet", _early(None, "closed")),
     ],
     "SM-INFER-PING-09": [

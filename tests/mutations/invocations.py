@@ -129,6 +129,7 @@ BREAKS = {
         Mutation("GET only", _refused(405)),
         Mutation("not implemented, with samples of ours", then(candidate(declared=("channels",)), _refused(501))),
         Mutation("fails on every request", _refused(500)),
+        Mutation("503 without an end", _refused(503)),
         Mutation("closes without an answer", _refused(None, error="closed")),
     ],
     "SM-INFER-INVOKE-02": [

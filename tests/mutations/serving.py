@@ -29,6 +29,7 @@ from sm_contract.record import Life, Listener, Ping
 NOT_FOUND = 'exec: "serve": executable file not found in $PATH: unknown'
 REFUSED = Ping(at=479.0, seconds=0.0004, error="refused")
 LOCKED = "RuntimeError: /opt/ml/model/.lock is held by another server"
+BROKEN_OFF = Ping(at=478.0, seconds=0.003, status=200, error="broken off", connect_seconds=0.0004)
 OPEN = Listener(address="0.0.0.0", port=8080, pid_one=True, catches_sigterm=True, ignores_sigterm=False)
 INWARD = replace(OPEN, address="127.0.0.1")
 TLS = r"\x15\x03\x01\x00\x02\x02\x46"
@@ -138,6 +139,8 @@ BREAKS = {
         ),
         Mutation("port 5000", _stuck(REFUSED, listeners=(replace(OPEN, port=5000),))),
         Mutation("bound to ::1", _stuck(REFUSED, listeners=(replace(OPEN, address="::1"),))),
+        Mutation("bound to :: for IPv6 alone", _stuck(REFUSED, listeners=(replace(OPEN, address="::"),))),
+        Mutation("one address of IPv6", _stuck(REFUSED, listeners=(replace(OPEN, address="fd00::2"), INWARD))),
     ],
     "SM-INFER-NET-02": [
         Mutation("a backlog of 1, busy", _ping(7, connect_seconds=1.031, seconds=1.034)),
@@ -169,12 +172,14 @@ BREAKS = {
         Mutation("a redirect to /ping/", _stuck(_answered(308))),
         Mutation("login wanted", _stuck(REFUSED, _answered(401))),
         Mutation("after start-up errors", _stuck(_answered(502), _answered(405))),
+        Mutation("shorter than its length", _stuck(BROKEN_OFF)),
         Mutation("404 in HTTP/1.0", _stuck(_answered(404), first_bytes="HTTP/1.0 404 File not found")),
     ],
     "SM-INFER-PING-02": [
         Mutation("one of them", _ping(21, seconds=3.02)),
         Mutation("a test prediction in each", _stuck(_answered(200, 3.1), _answered(200, 3.0))),
         Mutation("never answered though accepted", _stuck(replace(_answered(0, 10.0), status=None, error="timed out"))),
+        Mutation("the rest of its body missing once", _ping(22, seconds=10.0, error="timed out")),
         Mutation("timed out once", _ping(22, seconds=10.0, status=None, error="timed out")),
         Mutation("each second one", _stuck(_answered(200), _answered(200, 2.4), _answered(200), _answered(200, 2.4))),
         Mutation("idle and busy alike", then(_ping(5, seconds=3.0), _ping(21, seconds=3.0))),
@@ -184,10 +189,14 @@ BREAKS = {
         Mutation("still loading", _stuck(_answered(503))),
         Mutation("a front end without its server", _stuck(_answered(502), first_bytes="HTTP/1.1 502 Bad Gateway")),
         Mutation("who listens cannot be seen", _stuck(REFUSED, listeners=None)),
+        Mutation("listens when it is looked, after the last ping", _stuck(REFUSED, listeners=(OPEN,))),
+        Mutation("500 from early on", _stuck(replace(_answered(500), at=0.7), _answered(500))),
         Mutation("healthy too late", servers(fields(ready_at=481.2, pings=(), stop=None))),
     ],
     "SM-INFER-PING-04": [
         Mutation("500 once", _ping(22, status=500)),
+        Mutation("broken off once", _ping(22, error="broken off")),
+        Mutation("broken off each second time", _stuck(_answered(200), BROKEN_OFF, _answered(200), BROKEN_OFF)),
         Mutation("refused once", _ping(23, status=None, error="refused", connect_seconds=None)),
         Mutation("200 and 500 in turn", _stuck(_answered(200), _answered(500), _answered(200), _answered(500))),
         Mutation("idle and busy alike", then(_ping(5, status=500), _ping(22, status=500))),
@@ -195,6 +204,7 @@ BREAKS = {
     "SM-INFER-PING-08": [
         Mutation("one worker for both", _busy_pings(seconds=4.2)),
         Mutation("refused while busy", _busy_pings(status=503)),
+        Mutation("broken off while busy", _busy_pings(error="broken off")),
         Mutation("timed out while busy", _busy_pings(status=None, error="timed out", seconds=10.0)),
     ],
 }
@@ -217,6 +227,7 @@ KEEPS = {
         ),
         Mutation("IPv6", servers(fields(listeners=(replace(OPEN, address="::"),)))),
         Mutation("not to be seen", servers(fields(listeners=None))),
+        Mutation("two sockets, one for each", servers(fields(listeners=(OPEN, replace(OPEN, address="::"))))),
         Mutation("a port of its own open to all", servers(fields(listeners=(OPEN, replace(OPEN, port=8082))))),
         Mutation("a listener that is a child", servers(fields(listeners=(replace(OPEN, pid_one=False),)))),
     ],
@@ -228,6 +239,7 @@ KEEPS = {
         Mutation("502 before ready", _before_ready(replace(_answered(502), at=0.3))),
     ],
     "SM-INFER-PING-01": [
+        Mutation("broken off before ready", _before_ready(replace(BROKEN_OFF, at=0.3))),
         Mutation(
             "404 and 502 before ready", _before_ready(replace(_answered(404), at=0.2), replace(_answered(502), at=0.3))
         ),
