@@ -200,10 +200,8 @@ class Plan:
                     stage.contents.fill(volume, Content(members=lambda: [Member(path="model", data=b"\n")]))
                 else:
                     source.fill(volume)
-            stop_patience = math.inf if is_alone(setup.name) else self._patience_to_stop()  # one alone is to prove it
-            return self._add(
-                serve(on, self.given, setup, volume, patience=patience, stop_patience=stop_patience, begun=begun)
-            )
+            waits = self._learnt(setup)
+            return self._add(serve(on, self.given, setup, volume, patience=patience, begun=begun, **waits))
 
         begun = self._servers_begun.release
         self._side_by_side([lambda: one(full, begun=begun), lambda: one(bare, used, begun=begun)])
@@ -338,8 +336,14 @@ class Plan:
         varied = replace(vary(bare, changes.TRAINED_CONTAINER, self.given), thorough=False)
         return one(varied, None, replace(stage, image=images[0], written=lambda _: None))  # nobody has that image
 
-    def _patience_to_stop(self) -> float:
-        return stopping.patience([self.lives[name].stop for name in FIRST_SERVERS if name in self.lives])
+    def _learnt(self, setup: Setup) -> dict[str, float]:
+        """How long to wait for the end of a server and for its first answer, by what the first ones needed."""
+        firsts = [self.lives[name] for name in FIRST_SERVERS if name in self.lives]
+        stop = stopping.patience([life.stop for life in firsts])
+        return {
+            "stop_patience": math.inf if is_alone(setup.name) else stop,  # one alone is to prove it
+            "loading": 5 + 2 * max((life.put_off for life in firsts), default=0.0),
+        }
 
     def _long_enough(self) -> float:
         """Seconds to become healthy under a hardship, for a server that has shown how long it needs."""

@@ -32,7 +32,7 @@ from sm_contract.scenarios.bodies import Body, kind, malformed, padded, parts
 from sm_contract.scenarios.life import Watch
 
 PATIENCE = 60.0  # seconds for all of it
-GRACE = (10.0, 30.0)  # seconds for a worker that broke down to be started again: at least, and at most
+GRACE = 10.0  # seconds for a worker that broke down to be started again, at least
 PACE = 1.0
 ASKED = 5.0  # seconds for the answer to a request that the platform may send unasked
 AFTER = 0.5  # seconds from the death of a child until the server is looked at
@@ -63,14 +63,14 @@ class Probing:
     healthy: Callable[[], bool]  # ping once: answered in time with 200
     asked: list[Asked] = field(default_factory=list)
     kill: Kill | None = None
-    _grace: float = GRACE[0]
+    _grace: float = GRACE
 
     def go(self) -> None:
         """Ask everything, as long as patience lasts."""
-        until = time.monotonic() + PATIENCE
         answered = self._plain()
         if not answered:
             return
+        until = time.monotonic() + PATIENCE
         self._accept(answered)
         if not self._other_requests(answered[0]):
             return
@@ -88,14 +88,15 @@ class Probing:
 
     def send_broken(self, broken: Sequence[Body], number: int) -> None:
         """Nothing but these in the place of a request, until one does harm."""
-        until = time.monotonic() + PATIENCE
         if answered := self._plain():
-            self._malformed(broken, number, answered[0], until)
+            self._malformed(broken, number, answered[0], time.monotonic() + PATIENCE)
 
     def _plain(self) -> list[int]:
         """Send the requests as they are; those that are answered well."""
-        self._grace = min(GRACE[1], max(GRACE[0], 2 * self.watch.now()))  # a worker needs about what the server needed
-        good = [self.first().ok, *(self.send("plain", n).ok for n in range(1, len(self.requests)))]
+        good = [self.first().ok]
+        needed = self.watch.now()  # by the server until it answered; a worker that is started again needs about that
+        self._grace = max(GRACE, min(2 * needed, self.watch.stage.limits.start))
+        good += [self.send("plain", n).ok for n in range(1, len(self.requests))]
         return [number for number, ok in enumerate(good) if ok]
 
     def _accept(self, answered: Sequence[int]) -> None:
@@ -160,9 +161,12 @@ class Probing:
 
     def _well_again(self, number: int, name: str = AGAIN) -> bool:
         """Whether it is healthy and answers a good request, at once or after a while."""
-        until, tries = time.monotonic() + self._grace, 0
+        since, tries = time.monotonic(), 0
+        until = since + self._grace
         while not self._gone():
-            if self.healthy() and self.send(name, number).ok:
+            if not self.healthy():
+                self.watch.stage.waiting(self.watch.setup.name, "the server to be well again", since, until)
+            elif self.send(name, number).ok:
                 return True
             tries += 1
             if tries > 1 and time.monotonic() > until:  # one answer may take longer than all the patience

@@ -18,7 +18,7 @@ from sm_contract.platform import formats, invoke
 from sm_contract.platform.http import Answer, Connect, exchange, first_bytes
 from sm_contract.platform.limits import Limits
 from sm_contract.recipe import Sent
-from sm_contract.record import BUSY, EARLY, HUGE, Invocation, Life, Listener, Ping, Stop
+from sm_contract.record import BUSY, EARLY, HUGE, NOT_YET, Invocation, Life, Listener, Ping, Stop
 from sm_contract.scenarios.additional import additional
 from sm_contract.scenarios.bodies import Body
 from sm_contract.scenarios.life import Stage, Watch, watched
@@ -36,7 +36,8 @@ WHOLE_LIFE = 5.0  # seconds of health that a thorough life shows at least
 WHOLE_LIFE_PINGS = 20
 BUSY_SECONDS = 2.0  # of parallel invocations
 BUSY_EACH = 50  # invocations per sender at most
-SOON, LATER = 3.0, 25.0  # seconds in which the first invocation is tried again: after an error, after 502, 503, 504
+SOON, LATER = 3.0, 25.0  # seconds in which the first invocation is tried again: after an error; at least, after NOT_YET
+AGAIN_PACE, LATER_PACE = 0.25, 1.0  # seconds between these tries, until LATER is over and from then on
 LOOK = 3.0  # seconds between two looks at where a server listens that does not take connections
 
 
@@ -48,12 +49,14 @@ def serve(
     *,
     patience: float = math.inf,
     stop_patience: float = math.inf,
+    loading: float = 0.0,
     begun: Callable[[], None] = lambda: None,
 ) -> Life:
     """Run one life of the server with this model volume and return its record.
 
     ``patience`` ends the wait for health before the contract's window does, where nothing rests on the rest of it,
-    ``stop_patience`` the one between SIGTERM and SIGKILL. ``begun`` is called once the container is there.
+    ``stop_patience`` the one between SIGTERM and SIGKILL. ``loading``: how long an answer may be put off that an
+    earlier life had to wait for. ``begun`` is called once the container is there.
     """
     mounts = [Mount(volume=model, target="/opt/ml/model", read_only=setup.read_only)]
     with (
@@ -61,7 +64,7 @@ def serve(
         watched(stage, setup, [*mounts, *others], dict(setup.environment)) as watch,
     ):
         begun()
-        host = _Host(watch, given, patience, stop_patience)
+        host = _Host(watch, given, patience, stop_patience, loading)
         if watch.start():
             host.live()
         return watch.keep(host.record())
@@ -75,6 +78,7 @@ class _Host:
     given: Given
     patience: float
     stop_patience: float
+    loading: float
     pings: list[Ping] = field(default_factory=list)
     invocations: list[Invocation] = field(default_factory=list)
     ready_at: float | None = None
@@ -150,7 +154,7 @@ class _Host:
             opened = opened or ping.connect_seconds is not None
             if not opened and time.monotonic() > look:
                 look = time.monotonic() + LOOK
-                self._note_where_it_listens()
+                self._note_where_it_listens(connect)
             good = ping.ok(self._limits.ping)
             row = row + 1 if good else 0
             since_first_good += 1 if good or since_first_good else 0
@@ -190,14 +194,15 @@ class _Host:
         if inside is not None and not self.watch.container.exited.is_set():
             self.listeners = inside.listeners(self.watch.container)
 
-    def _note_where_it_listens(self) -> None:
+    def _note_where_it_listens(self, connect: Connect) -> None:
         """Say of a server that listens where nobody looks that it does, while it is waited for all the same."""
         inside = self.watch.stage.engine.inside
         if inside is None:
             return
         with contextlib.suppress(NotReachable):
             listeners = [one for one in inside.listeners(self.watch.container) if not one.of_the_engine]
-            if listeners and not any(one.right for one in listeners):
+            right = [one for one in listeners if one.right]
+            if listeners and all(one.of_ipv6 for one in right) and not _taken(connect):
                 where = " and ".join(map(str, listeners))
                 self.watch.stage.noted(
                     f"the server listens on {where} only, and SageMaker needs 0.0.0.0:8080; waiting until "
@@ -245,17 +250,28 @@ class _Host:
         """The first request; tried again for a while where the server may not be ready for it yet."""
         since, sent, begin = len(self.invocations), len(self.watch.sent), time.monotonic()
         one = first = self._invoke(connect, "plain", 0)
-        while not one.ok and not self.watch.container.exited.wait(0.25):
-            patience = LATER if one.status in (502, 503, 504) else SOON
-            failed = one.error in ("refused", "reset", "closed") or (one.status or 0) >= 500
-            if not failed or time.monotonic() - begin > patience:
+        while not one.ok and (now := time.monotonic()) < (until := begin + self._patience_with(one, begin)):
+            self.watch.stage.waiting(self.watch.setup.name, f"/invocations to be ready ({one.status})", begin, until)
+            if self.watch.container.exited.wait(AGAIN_PACE if now < begin + LATER else LATER_PACE):
                 break
-            one = self._invoke(connect, "plain", 0)
+            one = self._send(connect, "plain", 0, announced=True)
         early = one.ok and not first.ok
         self.invocations[since:] = [replace(first, name=EARLY), one] if early else [first]
         plain = self.watch.sent[sent]
         self.watch.sent[sent:] = [replace(plain, name=EARLY), plain] if early else [plain]
         return one if early else first
+
+    def _patience_with(self, one: Invocation, begin: float) -> float:
+        """Seconds from ``begin`` on in which a first request that got this is sent again.
+
+        One that is put off accuses its server only when the whole start window is over; what follows on the first
+        lives, or shows nothing without a request of the owner's, is worth no such wait.
+        """
+        if one.status not in NOT_YET:
+            return SOON if one.error in ("refused", "reset", "closed") or (one.status or 0) >= 500 else 0.0
+        window = self.watch.began + self._limits.start - begin
+        accuses = self.watch.setup.thorough and "requests" in self.given.declared
+        return max(LATER, window if accuses else min(window, self.loading))
 
     def _keep_busy(self, connect: Connect) -> None:
         """As many invocations at once as the owner declares, for a while."""
@@ -304,6 +320,7 @@ class _Host:
         accept: str | None = None,
         body: Body | None = None,
         more: dict[str, str] | None = None,
+        announced: bool = False,
     ) -> Invocation:
         self.watch.check_open()
         request = self.given.requests[number]
@@ -313,7 +330,7 @@ class _Host:
         at = self.watch.now()
         limit = self._limits.invoke
         since = time.monotonic()
-        if limit > 5:
+        if limit > 5 and not announced:
             self.watch.stage.waiting(self.watch.setup.name, "an answer of /invocations", since, since + limit)
         with self._lock:
             self.open_invocations += 1
@@ -365,6 +382,13 @@ class _Host:
 
     def _stop(self) -> None:
         self.stop = stop(self.watch, min(self._limits.stop, self.stop_patience))
+
+
+def _taken(connect: Connect) -> bool:
+    """Whether a connection is taken at all."""
+    with contextlib.suppress(OSError), connect(UNOPENED):
+        return True
+    return False
 
 
 def _text_headers(answer: Answer) -> tuple[tuple[str, str], ...]:
