@@ -40,7 +40,7 @@ UNSEEN_OF_GOOD = {  # what need not be told of a good image
 NO_MODEL = "declare [inference] model (an empty folder, if the image holds its own): without one, "
 UNTESTABLE_OF_GOOD = {  # why nearly everything cannot be told of a good image, the same for all of it
     "model-left-out": f"{NO_MODEL}request 0 (text/csv) was answered with status 500",
-    "unready-without-model": NO_MODEL,
+    "unready-without-model": f"{NO_MODEL}/ping answered 503 until the limit of ",
 }
 
 
