@@ -307,6 +307,10 @@ _SERVING: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "Which status of 400 and above is open: 400, 415, 500 and 503 are all seen.": ("415", "500", "503"),
         "An error may be an HTML page, or have no Content-Type.": ("errors as a page", "errors without Content-Type"),
         "The connection may be closed without an answer.": ("closed without an answer",),
+        "A number, or a list of numbers, may be called an error: a standard error is one.": (
+            "a standard error beside the prediction",
+            "a standard error of each prediction",
+        ),
         'An empty body may get 204, or an empty prediction, also with "error": null in it.': (
             "204 for an empty body",
             "a prediction for an empty body",
@@ -324,7 +328,7 @@ _SERVING: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "What is bigger than the API allows may get 413.": ("25 MB refused",),
     },
     "SM-INFER-INVOKE-13": {
-        "Some of what comes at once may get 503.": ("503 for some",),
+        "What comes at once may get 503 or 429, some of it or most.": ("503 for some", "503 for most", "429 for some"),
     },
     "SM-INFER-INVOKE-14": {
         "An answer may come in chunks, or end with the connection, without Content-Length.": (

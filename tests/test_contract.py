@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from contract_support import broken, mutated, verdicts
@@ -37,11 +39,14 @@ from fixtures.faults import UNBREAKABLE
 from sm_contract import changes
 from sm_contract.catalogue import catalogue
 from sm_contract.record import (
+    AGAIN,
+    BIG,
     INFERENCE,
     TRAINING,
     FileFact,
     GpuFacts,
     Healthcheck,
+    Life,
     ManifestFact,
     ModelFacts,
     Record,
@@ -282,6 +287,32 @@ def test_a_shortened_window_is_named() -> None:
 # --- what cannot be shown, and says so ---------------------------------------------------------------
 
 
+def sent(name: str, **facts: Any) -> Callable[[Life], Life]:
+    """A life in which what was sent under a name came to something else."""
+
+    def change(one: Life) -> Life:
+        return replace(one, invocations=tuple(replace(i, **facts) if i.name == name else i for i in one.invocations))
+
+    return change
+
+
+def _not_over_it(one: Life) -> Life:
+    """After the big body no good request is answered, and that was the last of it."""
+    big = next(i for i in one.invocations if i.name == BIG)
+    kept = tuple(i for i in one.invocations if i.at <= big.at)
+    return replace(one, invocations=(*kept, answer(AGAIN, 0, big.at + 1, 500)), kill=None)
+
+
+def _fails_at_all_from(what: str) -> Callable[[Life], Life]:
+    """A server that answers nothing any more from a request with another Host on."""
+
+    def change(one: Life) -> Life:
+        asked = tuple(replace(a, status=500) if what in a.what else a for a in one.asked)
+        return _not_over_it(replace(one, asked=asked))
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("id", "change", "reason"),
     [
@@ -293,6 +324,17 @@ def test_a_shortened_window_is_named() -> None:
         ("SM-TRAIN-FAIL-08", drop("train.killed_child"), "needs root on a local Linux engine"),
         ("SM-TRAIN-FAIL-08", life("train.killed_child", fields(kill=None)), "ended before a child"),
         ("SM-TRAIN-FAIL-02", candidate(bad_hyperparameters={}), "declare [training] bad_hyperparameters"),
+        (
+            "SM-INFER-INVOKE-12",
+            life("serve.probed", sent(BIG, status=None, error="timed out", seconds=60.0, headers=())),
+            "no complete answer within 60.0 s for a body of 6 MB",
+        ),
+        (
+            "SM-INFER-INVOKE-11",
+            life("serve.probed", _not_over_it),
+            "a broken body was to be sent: the server was not well again after what was sent before",
+        ),
+        ("SM-INFER-NET-03", life("serve.probed", _fails_at_all_from("POST /invocations")), "for the usual Host"),
         ("SM-INFER-RUN-11", drop("serve.again"), "serve.again was not run"),
         ("SM-INFER-MODEL-01", drop("serve.empty"), "serve.empty was not run"),
         ("SM-INFER-PING-04", servers(lambda one: replace(one, pings=one.pings[:9])), "fewer than 20 pings"),

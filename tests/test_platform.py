@@ -216,6 +216,28 @@ def test_a_refusal_is_read_although_the_connection_is_reset_behind_it(
     assert (answer.status, answer.body_head, answer.error) == (413, "no", "")
 
 
+@pytest.mark.parametrize(
+    ("rest", "extra"),
+    [
+        (b"Content-Length: 2\r\n\r\nok", 0),
+        (b"Content-Length: 2\r\n\r\nokay", 2),
+        (b"Content-Length: 2\r\nConnection: close\r\n\r\nokay", 2),
+        (b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", 0),
+        (b"Transfer-Encoding: chunked\r\n\r\n1;a=b\r\no\r\n1\r\nk\r\n0\r\nX-Sum: 1\r\n\r\n", 0),
+        (b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\nstray\r\n", 7),
+        (b"\r\nok and whatever comes until it is closed", 0),
+    ],
+    ids=["counted", "more", "more, and closed", "chunks", "a trailer", "behind the last chunk", "not counted"],
+)
+@pytest.mark.parametrize("before", [b"", b"HTTP/1.1 100 Continue\r\n\r\n"], ids=["", "100 first"])
+def test_what_comes_behind_an_answer_is_counted(
+    serve: Callable[[Handler], Callable[[float], socket.socket]], before: bytes, rest: bytes, extra: int
+) -> None:
+    answer = exchange(serve(answering(before + b"HTTP/1.1 200 OK\r\n" + rest)), "GET", "/", headers={}, limit=5)
+    assert (answer.status, answer.body_head[:2], answer.error) == (200, "ok", "")
+    assert answer.extra_bytes == extra
+
+
 def _raw_deflate(data: bytes) -> bytes:
     packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     return packer.compress(data) + packer.flush()

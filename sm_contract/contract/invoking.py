@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NoReturn
 
 from sm_contract.contract.causes import cause, good, ready, refused, why_not
-from sm_contract.contract.readiness import plain
-from sm_contract.record import BIG, MALFORMED, Asked, Invocation, Life
+from sm_contract.contract.readiness import failed, faltered, plain
+from sm_contract.record import BIG, BUSY, MALFORMED, Asked, Invocation, Life
 from sm_contract.verdict import Blocked, NotTestable
 from sm_contract.views import Serving
 
@@ -34,8 +34,23 @@ def answering(serving: Serving) -> Life:
     raise refused(serving, life)
 
 
+def faltering(serving: Serving) -> tuple[Life, list[Invocation]] | None:
+    """The life in which a request failed that had been answered with 2xx, and the times that it did."""
+    one_by_one = () if serving.candidate.concurrency > 1 else (BUSY,)
+    found = ((life, faltered(life, *one_by_one)) for life in ready(serving))
+    return next(((life, bad) for life, bad in found if bad), None)
+
+
+def steady_else(serving: Serving, *found: Invocation | Asked) -> None:
+    """Raise Blocked where a server fails now and then whatever it is sent, and so perhaps here, too."""
+    if any(failed(one) for one in found) and faltering(serving):
+        raise Blocked("SM-INFER-INVOKE-01")
+
+
 def probed(serving: Serving) -> Life:
-    """The life of odd requests. Raises NotTestable if it showed nothing."""
+    """The life of odd requests. Raises NotTestable if it showed nothing, and Blocked if it fails at plain ones, too."""
+    if faltering(serving):
+        raise Blocked("SM-INFER-INVOKE-01")
     if PROBED not in serving.lives and not any(life.good and life.answered for life in good(serving)):
         answering(serving)
         why_not(serving, PROBED)
@@ -51,9 +66,11 @@ def cut_short(life: Life, what: str) -> NoReturn:
     """Raise what ended the life of odd requests before this was sent."""
     sent: list[Asked | Invocation] = [*life.asked, *life.invocations]
     last = max(sent, key=lambda one: one.at)
+    well = isinstance(last, Invocation) and last.ok
     before = {"POST /ping": "SM-INFER-PING-10", "GET /metrics": "SM-INFER-METRICS-01"}
     if life.ended != "itself":
-        raise NotTestable(f"{what}: there was no time left for it ({life.name})", evidence=[life])
+        why = "there was no time left for it" if well else "the server was not well again after what was sent before"
+        raise NotTestable(f"{what}: {why} ({life.name})", evidence=[life, *([] if well else [last])])
     if isinstance(last, Asked):
         raise Blocked(before.get(last.what, "SM-INFER-NET-03"))
     raise Blocked({BIG: "SM-INFER-INVOKE-12", MALFORMED: "SM-INFER-INVOKE-11"}.get(last.name, "SM-INFER-RUN-03"))

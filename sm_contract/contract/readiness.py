@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from sm_contract.contract.reading import limit
-from sm_contract.record import BUSY, Invocation, Life, Listener, Ping
+from sm_contract.record import AFTERWARDS, BUSY, Asked, Invocation, Life, Listener, Ping
 
 WANTS_A_KEY = (401, 403, 407, 511)
 NO_ROUTE = (404, 405, 501)
+PROMPT = 10.0  # seconds: what took longer to fail may have run out of time on a busy machine
+SHEDS_LOAD = (503, 504)  # a server or its front end has too much to do, which a busy machine may bring about
 
 
 def stuck(life: Life) -> str:  # noqa: PLR0911  # a decision list reads best as one
@@ -94,6 +96,27 @@ def steady(life: Life, first: Invocation) -> bool:
     return again is not None and {one.body_sha256 for one in (again, *beside)} == {first.body_sha256}
 
 
+def failed(one: Invocation | Asked) -> bool:
+    """Whether it failed for no fault of what was sent, nor for want of time or capacity."""
+    if one.seconds > PROMPT:
+        return False
+    if one.status is not None:
+        return one.status >= 500 and one.status not in SHEDS_LOAD
+    return one.error in ("refused", "reset", "closed", "not HTTP")
+
+
+def faltered(life: Life, *names: str) -> list[Invocation]:
+    """Invocations that are the same as the first one, which was answered with 2xx, and failed.
+
+    ``names``: those that were sent by themselves, besides the one that was sent once more and those after several.
+    """
+    first = plain(life)
+    if first is None or not first.ok or life.ended == "itself" or life.hit_limits:
+        return []
+    by_itself = ("repeated", AFTERWARDS, *names)
+    return [one for one in life.invocations if one.name in by_itself and one.request == 0 and failed(one)]
+
+
 def works(life: Life) -> bool:
     """Whether a server was healthy, lived until it was stopped, and answered some request with 2xx."""
     stopped = life.ready_at is not None and life.ended in ("stopped", "killed")
@@ -110,6 +133,6 @@ def refusal(life: Life) -> str:
         return "SM-INFER-INVOKE-04"
     if one.error == "timed out":
         return "SM-INFER-INVOKE-02"
-    if any(other.ok for other in life.invocations if other.name == "plain"):
+    if any(other.ok for other in life.invocations if other.name == "plain") and not faltered(life):
         return "SM-INFER-INVOKE-05"
     return "SM-INFER-INVOKE-01"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sm_contract.contract import roots
 from sm_contract.contract.causes import STARTS, cause, refused, why_not
-from sm_contract.contract.invoking import answering, lived
+from sm_contract.contract.invoking import answering, faltering, lived, steady_else
 from sm_contract.contract.readiness import NO_ROUTE, WANTS_A_KEY, plain, refusal, sent, steady
 from sm_contract.contract.reading import limit, outcome, telling, within
 from sm_contract.contract.timing import confirmed
@@ -25,6 +25,8 @@ def test_invocations_are_implemented(serving: Serving) -> None:
     """POST /invocations is implemented."""
     life = lived(serving)[0]
     one = plain(life)
+    if found := faltering(serving):
+        raise _falters(*found)
     if one is None or refusal(life) != "SM-INFER-INVOKE-01":
         if one is None:
             why_not(serving, "an invocation")
@@ -95,6 +97,7 @@ def test_unknown_headers_are_ignored(serving: Serving) -> None:
             compared = compared or one is not None
             if one is None or not _differs(life, one, reference):
                 continue
+            steady_else(serving, one)
             raise Violation(
                 expected=f"the answer of the plain request ({outcome(reference)}), whatever other headers are there",
                 observed=f"{outcome(one)} with {name}, {one.body_head[:80]!r} ({life.name})",
@@ -148,6 +151,7 @@ def test_every_declared_format_is_taken(serving: Serving) -> None:
     bad = [one for one in best if not one.ok and one.status not in WANTS_A_KEY and one.error != "timed out"]
     if bad:
         one = bad[0]
+        steady_else(serving, one)
         facts = serving.candidate.requests[one.request : one.request + 1]
         binary = bool(facts) and not facts[0].text
         works = next(other for other in best if other.ok)
@@ -169,6 +173,7 @@ def test_any_custom_attributes_are_tolerated(serving: Serving) -> None:
     tried = [(life, one) for life in lived(serving) if life.answered and (one := sent(life, "custom attributes"))]
     for life, one in tried:
         if not one.ok:
+            steady_else(serving, one)
             raise Violation(
                 expected=f"2xx with {MOST} characters of X-Amzn-SageMaker-Custom-Attributes: quotes, commas, ; and =",
                 observed=f"{outcome(one)} with them, 2xx without ({life.name})",
@@ -203,6 +208,21 @@ def _waited(life: Life, one: Invocation) -> str:
     """How long a server was given that put the first request off."""
     whole = life.stop is not None and life.stop.at >= limit(life, "start", 480)
     return f" until {within(life, 'start', 480)} were over" if one.status in NOT_YET and whole else ""
+
+
+def _falters(life: Life, bad: Sequence[Invocation]) -> Violation:
+    """A request that was answered once, and later was not."""
+    first = plain(life)
+    assert first is not None
+    sent_alike = [one for one in life.invocations if one.name in {other.name for other in bad}]
+    return Violation(
+        expected="2xx each time for a request that got it once",
+        observed=f"{outcome(bad[0])} for request {first.request}, which had been answered with {first.status}; so for "
+        f"{len(bad)} of {len(sent_alike)} that were sent again, one at a time ({life.name})",
+        fix="look in the log for what runs out or is closed after the first requests: a session, file handles, a pool",
+        because=f"the body says: {bad[0].body_head[:120]}" if bad[0].body_head else telling(life),
+        evidence=[first, *bad[:3]],
+    )
 
 
 def _differs(life: Life, one: Invocation, reference: Invocation) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import http.client
+import io
 import select
 import socket
 import struct
@@ -26,7 +27,6 @@ _TCP_INFO = struct.Struct("=8x60xI28xI")  # of struct tcp_info: tcpi_rtt and tcp
 BODY_LIMIT = 256 * 1024 * 1024
 _PIECE = 64 * 1024  # bytes that are read or sent at once
 _REST = 0.02  # seconds for bytes behind the end of an answer to come
-_HEADER = 256 * 1024  # bytes of the beginning of an answer that are kept to find the end of its header
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +43,39 @@ class Answer:
     body_head: str = ""
     body: bytes = b""  # its beginning, where that was asked for
     body_cut: bool = False  # there is more of it
-    extra_bytes: int = 0  # that came behind the length which the header promised
+    extra_bytes: int = 0  # that came behind the length which the header promised, or behind the last chunk
+
+
+class _Reader(io.BufferedReader):
+    """What came of an answer, read ahead; it knows how much of that the answer itself was."""
+
+    taken = 0  # bytes
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        self.taken += len(data)
+        return data
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        data = super().readline(size)
+        self.taken += len(data)
+        return data
+
+    def readinto(self, buffer: Any, /) -> int:
+        count = super().readinto(buffer)
+        self.taken += count
+        return count
+
+
+class _Response(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.reader = self.fp = _Reader(self.fp.detach())
 
 
 class _Connection(http.client.HTTPConnection):
+    response_class = _Response
+
     def __init__(self, sock: socket.socket) -> None:
         super().__init__("container", 8080)
         self.sock = sock
@@ -84,6 +113,7 @@ def exchange(
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # an early answer (413) is there all the same
             connection.endheaders(body or None)
         response = connection.getresponse()
+        assert isinstance(response, _Response)
         status = response.status
         digest, count, head, kept = hashlib.sha256(), 0, b"", bytearray()
         came = _Body(response, headers)
@@ -97,7 +127,7 @@ def exchange(
         if response.length:  # what Content-Length promised and never came
             raise http.client.IncompleteRead(b"", response.length)
         seconds = time.monotonic() - begin
-        counted = response.getheader("Content-Length") is not None and not response.chunked
+        counted = response.getheader("Content-Length") is not None or response.chunked
         return Answer(
             seconds=seconds,
             connect_seconds=connected,
@@ -108,7 +138,7 @@ def exchange(
             body_head=head.decode("utf-8", "replace")[:HEAD],
             body=bytes(kept),
             body_cut=len(kept) < count,
-            extra_bytes=sock.behind(came.bytes) if counted else 0,
+            extra_bytes=sock.behind(response.reader.taken) if counted else 0,
         )
     except (OSError, http.client.HTTPException) as error:
         return Answer(
@@ -184,7 +214,6 @@ class _Deadline(socket.socket):
 
     deadline = 0.0
     received = 0  # bytes
-    beginning = b""
 
     @classmethod
     def wrap(cls, sock: socket.socket, deadline: float) -> _Deadline:
@@ -201,20 +230,12 @@ class _Deadline(socket.socket):
     def recv_into(self, *args: Any) -> int:
         self._arm()
         count = super().recv_into(*args)
-        if len(self.beginning) < _HEADER:
-            self.beginning += bytes(memoryview(args[0])[:count])
         self.received += count
         return count
 
-    def behind(self, body: int) -> int:
-        """How many bytes have come behind the header and ``body`` bytes: none, if the answer keeps its length."""
-        header = 0
-        while self.beginning[header : header + 10].startswith(b"HTTP/1.1 1"):  # answers that only announce another
-            header = self.beginning.find(b"\r\n\r\n", header) + 4
-        end = self.beginning.find(b"\r\n\r\n", header)
-        if end < 0:
-            return 0
-        extra = max(0, self.received - end - 4 - body)
+    def behind(self, answer: int) -> int:
+        """How many bytes have come behind the ``answer`` bytes of an answer: none, if it keeps to its own length."""
+        extra = max(0, self.received - answer)
         try:
             if select.select([self], [], [], _REST)[0]:
                 extra += len(self.recv(65536))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from sm_contract.record.image import FileFact, GpuFacts, Healthcheck, ImageFacts, LayerFact, ManifestFact, Program
 from sm_contract.record.life import (
     AFTER_KILL,
+    AFTERWARDS,
     AGAIN,
     ALONE,
     ANY_ACCEPT,
@@ -39,6 +40,7 @@ from sm_contract.record.life import (
 )
 
 __all__ = [
+    "AFTERWARDS",
     "AFTER_KILL",
     "AGAIN",
     "ALONE",

@@ -57,6 +57,7 @@ class Ping:
 
 NOT_YET = (502, 503, 504)  # statuses of a server, or its front end, that may be able to answer a while later
 BUSY = "busy"  # the name of invocations that are sent several at a time
+AFTERWARDS = "afterwards"  # the same request by itself, again and again, where one of those failed
 # names of invocations that probe a server in a life of its own
 NO_ACCEPT, ANY_ACCEPT = "no Accept", "any Accept"
 ALONE, PARALLEL = "by itself", "beside others"  # different requests, one by one and at the same time
@@ -87,7 +88,7 @@ class Invocation:
     client_sees: str = ""  # what InvokeEndpoint would give the caller
     reads_as: tuple[str, ...] | None = None  # of "json", "jsonlines", "markup": what the body is; None: not looked at
     attributes_back: bool | None = None  # custom attributes were sent, and the same came back; None: none were sent
-    extra_bytes: int = 0  # that came behind the length which the header promised
+    extra_bytes: int = 0  # that came behind the length which the header promised, or behind the last chunk
     body_of: str = ""  # what was sent, where it is none of the requests as it is: "truncated JSON", …
     broken: bool = False  # no reader of that content type can make sense of what was sent
 

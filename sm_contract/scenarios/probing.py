@@ -31,7 +31,7 @@ from sm_contract.scenarios import bodies
 from sm_contract.scenarios.bodies import Body, kind, malformed, padded, parts
 from sm_contract.scenarios.life import Watch
 
-PATIENCE = 60.0  # seconds for all of it
+PATIENCE = 60.0  # seconds for all of it but the answer to a big body, which may take a minute by itself
 GRACE = 10.0  # seconds for a worker that broke down to be started again, at least
 PACE = 1.0
 ASKED = 5.0  # seconds for the answer to a request that the platform may send unasked
@@ -75,8 +75,10 @@ class Probing:
         if not self._other_requests(answered[0]):
             return
         self._at_once(answered)
+        before = time.monotonic()
         if not self._big(answered):
             return
+        until += time.monotonic() - before
         for number in self._of_a_kind_each(answered)[:KINDS]:
             if not self._malformed(malformed(self.requests[number]), number, answered[0], until):
                 return

@@ -18,7 +18,7 @@ from sm_contract.platform import formats, invoke
 from sm_contract.platform.http import Answer, Connect, exchange, first_bytes
 from sm_contract.platform.limits import Limits
 from sm_contract.recipe import Sent
-from sm_contract.record import BUSY, EARLY, HUGE, NOT_YET, Invocation, Life, Listener, Ping, Stop
+from sm_contract.record import AFTERWARDS, BUSY, EARLY, HUGE, NOT_YET, Invocation, Life, Listener, Ping, Stop
 from sm_contract.scenarios.additional import additional
 from sm_contract.scenarios.bodies import Body
 from sm_contract.scenarios.life import Stage, Watch, watched
@@ -38,6 +38,7 @@ BUSY_SECONDS = 2.0  # of parallel invocations
 BUSY_EACH = 50  # invocations per sender at most
 SOON, LATER = 3.0, 25.0  # seconds in which the first invocation is tried again: after an error; at least, after NOT_YET
 AGAIN_PACE, LATER_PACE = 0.25, 1.0  # seconds between these tries, until LATER is over and from then on
+ALONE_AGAIN = 20  # invocations one after the other at most, where one failed among several at once
 LOOK = 3.0  # seconds between two looks at where a server listens that does not take connections
 
 
@@ -291,6 +292,17 @@ class _Host:
             for sender in [pool.submit(send) for _ in range(self.given.concurrency)]:
                 sender.result()
         self.under_load = False
+        self._alone_again(connect)
+
+    def _alone_again(self, connect: Connect) -> None:
+        """The same request by itself, where it failed beside others: was it for them that it did?"""
+        if all(one.ok for one in self.invocations if one.name == BUSY):
+            return
+        until = time.monotonic() + BUSY_SECONDS
+        for _ in range(ALONE_AGAIN):
+            if self.watch.container.exited.wait(0.02) or time.monotonic() > until:
+                return
+            self._invoke(connect, AFTERWARDS, 0)
 
     def _probe(self, connect: Connect) -> None:
         """Odd requests, some of which may break it, and a ping where there is something to see in it."""

@@ -9,6 +9,7 @@ from typing import Any
 from good_record import answer
 
 from mutations import Change, Mutation, candidate, fields, life, saying, servers, then
+from mutations.invocations import busy
 from sm_contract.record import (
     AGAIN,
     ALONE,
@@ -31,6 +32,14 @@ PACKED = (
     ("Vary", "Accept-Encoding"),
     ("Content-Length", "41"),
 )
+
+
+NO_ERROR = '{"predictions": [], "error": {"code": 0}}'
+CHUNKS = (("Content-Type", "application/json"), ("Transfer-Encoding", "chunked"))
+
+
+def _length(bytes: int) -> tuple[str, str]:
+    return ("Content-Length", str(bytes))
 
 
 def _those(where: Callable[[Invocation], bool], **facts: object) -> Callable[[Life], Life]:
@@ -151,6 +160,10 @@ BREAKS = {
         Mutation("200 with an error", _probed(_named(MALFORMED), status=200)),
         Mutation("200 for half a document", _probed(_bad("a single brace"), status=200, body_head="[0.5]")),
         Mutation(
+            "200 with a list of errors for an empty one",
+            _probed(_bad("an empty body"), status=200, body_head='{"errors": [{"title": "no rows"}]}'),
+        ),
+        Mutation(
             "200 with a traceback for an empty one",
             _probed(_bad("an empty body"), status=200, body_head="Traceback (most recent call last):"),
         ),
@@ -163,15 +176,22 @@ BREAKS = {
     "SM-INFER-INVOKE-12": [
         Mutation("413", _probed(_named(BIG), status=413, body_head="<h1>413 Request Entity Too Large</h1>")),
         Mutation("reset", _probed(_named(BIG), status=None, error="reset", body_head="")),
+        Mutation("broken off", _probed(_named(BIG), status=None, error="broken off", headers=(), body_head="")),
     ],
     "SM-INFER-INVOKE-13": [
         Mutation("the answer to another", _swapped),
+        Mutation("500 for some", _probed(lambda i: i.name == PARALLEL and i.request == 1, status=500, body_head="")),
+        Mutation("500 for every other one of several", busy(200, status=500, body_head="busy")),
+        Mutation("some of several closed", busy(200, every=4, status=None, error="closed", headers=())),
         Mutation(
             "an answer of nobody", _probed(_named(PARALLEL), body_sha256="0" * 64, body_head='{"predictions": [7.1]}')
         ),
     ],
     "SM-INFER-INVOKE-14": [
         Mutation("characters counted", servers(_those(_json, extra_bytes=2))),
+        Mutation("bytes behind the last chunk", servers(_those(_json, headers=CHUNKS, extra_bytes=13))),
+        Mutation("chunks, and another length beside them", servers(_those(_json, headers=(*CHUNKS, _length(29))))),
+        Mutation("two lengths", servers(_those(_json, headers=(*CHUNKS[:1], _length(22), _length(31))))),
         Mutation(
             "breaks off now and then",
             servers(_those(_named("repeated"), status=None, error="broken off", attributes_back=None)),
@@ -235,6 +255,21 @@ KEEPS = {
             "no prediction and no error",
             _probed(_bad("an empty body"), status=200, body_head='{"predictions": [], "error": null}'),
         ),
+        Mutation(
+            "a standard error beside the prediction",
+            _probed(_bad("an empty body"), status=200, body_head='{"predictions": [], "error": 0.031}'),
+        ),
+        Mutation(
+            "a standard error of each prediction",
+            _probed(_bad("an empty body"), status=200, body_head='{"predictions": [1.5], "error": [0.25]}'),
+        ),
+        Mutation(
+            "the key has a text in good answers, too",
+            then(
+                _probed(_bad("an empty body"), status=200, body_head=NO_ERROR),
+                _probed(_named("plain"), body_head=NO_ERROR),
+            ),
+        ),
         Mutation("415", _probed(_named(MALFORMED), status=415, body_head=H1)),
         Mutation("503", _probed(_named(MALFORMED), status=503, body_head="")),
     ],
@@ -253,20 +288,19 @@ KEEPS = {
                 life(PROBED, fields(ended="itself", exit_code=137, stop=None)),
             ),
         ),
-        Mutation("no end within the minute", _probed(_named(BIG), status=None, error="timed out", seconds=60.0)),
     ],
     "SM-INFER-INVOKE-13": [
         Mutation("503 for some", _probed(lambda i: i.name == PARALLEL and i.request == 1, status=503, body_sha256="1")),
+        Mutation("503 for most", busy(200, every=1, status=503, body_head="busy")),
+        Mutation("429 for some", busy(200, status=429)),
         Mutation(
             "in another order",
             life(PROBED, lambda one: replace(one, invocations=tuple(sorted(one.invocations, key=lambda i: i.name)))),
         ),
     ],
     "SM-INFER-INVOKE-14": [
-        Mutation(
-            "in chunks",
-            servers(_those(_json, headers=(("Content-Type", "application/json"), ("Transfer-Encoding", "chunked")))),
-        ),
+        Mutation("in chunks", servers(_those(_json, headers=CHUNKS))),
+        Mutation("the same length twice", servers(_those(_json, headers=(*CHUNKS[:1], _length(22), _length(22))))),
         Mutation(
             "as long as the connection",
             servers(_those(_json, headers=(("Content-Type", "application/json"), ("Connection", "close")))),

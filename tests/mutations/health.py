@@ -148,6 +148,7 @@ BREAKS = {
     "SM-INFER-NET-03": [
         Mutation("a list of hosts", _asked("invocations for Host", status=400, body_head="Invalid host header")),
         Mutation("and for pings", _asked("for Host", status=421)),
+        Mutation("an error of its own", _asked("for Host", status=500, body_head="KeyError")),
     ],
 }
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from good_record import REQUESTS, answer
 
 from mutations import Change, Mutation, candidate, drop, fields, life, saying, servers, then
-from sm_contract.record import BUSY, Invocation, Life, Record
+from sm_contract.record import AFTERWARDS, BUSY, Invocation, Life, Record
 
 ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 FRAMEWORK = (
@@ -121,6 +121,21 @@ def _timed_while_busy() -> Change:
     )
 
 
+def busy(afterwards: int, every: int = 2, **facts: object) -> Change:
+    """Some of several at once fail, and then those that are sent one at a time get this status."""
+
+    def change(one: Life) -> Life:
+        at_once = [i for i in one.invocations if i.name == BUSY]
+        bad = set(at_once[every - 1 :: every])
+        last = at_once[-1].at
+        again = [answer(AFTERWARDS, 0, round(last + n / 100, 2), afterwards, "out of handles") for n in range(1, 4)]
+        again = [replace(i, body_sha256=at_once[0].body_sha256) if i.ok else i for i in again]
+        sent = tuple(replace(i, **facts) if i in bad else i for i in one.invocations)  # type: ignore[arg-type]
+        return replace(one, invocations=(*sent, *again))
+
+    return servers(change)
+
+
 OTHER = _other_body(answer("extra headers", 0, 0.0))
 
 BREAKS = {
@@ -131,6 +146,16 @@ BREAKS = {
         Mutation("fails on every request", _refused(500)),
         Mutation("503 without an end", _refused(503)),
         Mutation("closes without an answer", _refused(None, error="closed")),
+        Mutation("answers the first time and not again", _those("repeated", status=500, body_head="session closed")),
+        Mutation("answers a few times and not again", busy(500, status=500, body_head="out of handles")),
+        Mutation(
+            "fails now and then, one at a time",
+            then(candidate(concurrency=1), busy(200, every=5, status=None, error="closed", headers=())),
+        ),
+        Mutation(
+            "fails now and then, whatever the headers",
+            then(busy(500, every=5, status=500), _those("all headers", status=500), _those("plain", 1, status=500)),
+        ),
     ],
     "SM-INFER-INVOKE-02": [
         Mutation("61 s", _late(61.3)),
@@ -183,6 +208,9 @@ KEEPS = {
             ),
         ),
         Mutation("headers of a framework", _headers(*FRAMEWORK)),
+        Mutation("503 of a server that has too much to do", busy(503, status=503)),
+        Mutation("429 of a server that has too much to do", busy(200, status=429)),
+        Mutation("a worker ended for want of time", busy(200, every=9, status=None, error="closed", seconds=30.2)),
     ],
     "SM-INFER-INVOKE-02": [Mutation("59 s", _late(59.0)), Mutation("a slow first one", _first(seconds=42.0))],
     "SM-INFER-INVOKE-03": [

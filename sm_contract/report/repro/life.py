@@ -10,7 +10,7 @@ from shlex import quote
 
 from sm_contract import changes
 from sm_contract.recipe import Recipe, Sent
-from sm_contract.record import AFTER_KILL, BUSY, EARLY, PARALLEL, TRAINING, ImageFacts, Life
+from sm_contract.record import AFTER_KILL, AFTERWARDS, BUSY, EARLY, PARALLEL, TRAINING, ImageFacts, Life
 from sm_contract.report.repro.options import options, volumes
 from sm_contract.report.repro.script import Sheet, fragment, head, settings, the_image
 from sm_contract.report.repro.seen import ZOMBIES, probed, seen, what
@@ -139,7 +139,11 @@ def _invocations(life: Life, sent: Sequence[Sent], concurrency: int, files: File
     together: dict[str, None] = {}
     early = next((one.at for one in life.invocations if one.name == EARLY), None)
     killed = life.kill is not None and bool(life.kill.victim)
+    busy = [f"busy {concurrency} request-0.bin plain-0.txt"] if any(i.name == BUSY for i in life.invocations) else []
     for one in sent:
+        if one.name == AFTERWARDS:
+            lines += busy
+            busy = []
         if one.asked:
             lines.append(_ask(one, files))
             continue
@@ -164,8 +168,7 @@ def _invocations(life: Life, sent: Sequence[Sent], concurrency: int, files: File
         lines.append(f"zombies {quote(ZOMBIES)}")
     if killed:
         lines.append("kill_biggest")
-    if any(one.name == BUSY for one in life.invocations):
-        lines.append(f"busy {concurrency} request-0.bin plain-0.txt")
+    lines += busy
     if probed(life):
         lines.append("afterwards")
     elif life.ready_at is not None and life.pings and life.pings[-1].at - life.ready_at > _LIVED_ON:
