@@ -38,6 +38,9 @@ NO_ERROR = '{"predictions": [], "error": {"code": 0}}'
 CHUNKS = (("Content-Type", "application/json"), ("Transfer-Encoding", "chunked"))
 
 
+NO_END = {"status": None, "error": "timed out", "seconds": 60.0, "headers": (), "body_head": ""}
+
+
 def _length(bytes: int) -> tuple[str, str]:
     return ("Content-Length", str(bytes))
 
@@ -126,6 +129,17 @@ def _well_again_later(record: Record) -> Record:
     return replace(record, lives={**record.lives, PROBED: replace(one, invocations=sent)})
 
 
+def _good_again_after_big() -> Change:
+    """The request without the padding is answered right after it."""
+
+    def change(one: Life) -> Life:
+        after = next(i for i in one.invocations if i.name == AGAIN)
+        again = replace(answer(AGAIN, 1, after.at), seconds=0.02)
+        return replace(one, invocations=tuple(again if i is after else i for i in one.invocations))
+
+    return life(PROBED, change)
+
+
 def _huge(**changed: Any) -> Callable[[Life], Life]:
     """A body of 25 MB at the end of it all."""
 
@@ -176,6 +190,7 @@ BREAKS = {
     "SM-INFER-INVOKE-12": [
         Mutation("413", _probed(_named(BIG), status=413, body_head="<h1>413 Request Entity Too Large</h1>")),
         Mutation("reset", _probed(_named(BIG), status=None, error="reset", body_head="")),
+        Mutation("no end within the minute", then(_probed(_named(BIG), **NO_END), _good_again_after_big())),
         Mutation("broken off", _probed(_named(BIG), status=None, error="broken off", headers=(), body_head="")),
     ],
     "SM-INFER-INVOKE-13": [
