@@ -45,7 +45,7 @@ def slow(ping: Ping, life: Life) -> bool:
     return ping.status == 200 and ping.seconds > limit(life, "ping", 2)
 
 
-def failed(ping: Ping, life: Life) -> bool:
+def ping_failed(ping: Ping, life: Life) -> bool:
     """Whether a ping got no whole answer with 200, for another reason than time."""
     return not ping.ok(limit(life, "ping", 2)) and not slow(ping, life)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sm_contract.contract import roots
 from sm_contract.contract.causes import STARTS, guilty, ready, why_not
 from sm_contract.contract.invoking import lived
-from sm_contract.contract.readiness import failed, slow, stuck
+from sm_contract.contract.readiness import ping_failed, slow, stuck
 from sm_contract.contract.reading import limit, outcome, steadily, telling, within
 from sm_contract.contract.timing import confirmed
 from sm_contract.record import NOT_YET, Life, Ping
@@ -83,7 +83,7 @@ def test_stays_healthy(serving: Serving) -> None:
     lives = [flaps] if flaps else lived(serving)
     for life in lives:
         pings = _since_good(life) if flaps else _healthy_pings(life, busy=False)
-        bad = [ping for ping in pings if failed(ping, life)]
+        bad = [ping for ping in pings if ping_failed(ping, life)]
         if bad:
             raise Violation(
                 expected="200 for every ping once the first ones were 200",
@@ -111,7 +111,7 @@ def test_pings_succeed_while_busy(serving: Serving) -> None:
     lives = lived(serving)
     for suspect in lives:
         most, life = limit(suspect, "ping", 2), suspect
-        bad: Sequence[Ping] = [p for p in _healthy_pings(life, busy=True) if failed(p, life)]
+        bad: Sequence[Ping] = [p for p in _healthy_pings(life, busy=True) if ping_failed(p, life)]
         if not bad:
             life, bad = confirmed(serving, suspect, _late_busy_pings, limit=most)
         if bad:
