@@ -144,11 +144,15 @@ class Judge:
             raise NotApplicable("; ".join(fact.why for fact in facts.values()))
 
     def _missing_ground(self, requirement: Requirement) -> str:
-        """The broken requirement at the root of what this one rests on; "" if all of that holds."""
+        """The broken requirement at the root of what this one rests on; "" if all of that holds.
+
+        It is not hidden by itself: what it rests on may not be seen just because it is broken.
+        """
         for id in requirement.rests_on:
             below = self.judgement(id)
-            if (below.verdict.broken and not below.near) or below.blocked_by:
-                return below.blocked_by or id
+            root = below.blocked_by or id
+            if ((below.verdict.broken and not below.near) or below.blocked_by) and root != requirement.id:
+                return root
         return ""
 
     def _hidden(self, requirement: Requirement, by: str) -> Judgement:
