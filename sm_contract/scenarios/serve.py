@@ -38,6 +38,7 @@ BUSY_SECONDS = 2.0  # of parallel invocations
 BUSY_EACH = 50  # invocations per sender at most
 SOON, LATER = 3.0, 25.0  # seconds in which the first invocation is tried again: after an error; at least, after NOT_YET
 AGAIN_PACE, LATER_PACE = 0.25, 1.0  # seconds between these tries, until LATER is over and from then on
+ENDING = 0.5  # seconds for a container to end whose server is gone
 ALONE_AGAIN = 20  # invocations one after the other at most, where one failed among several at once
 LOOK = 3.0  # seconds between two looks at where a server listens that does not take connections
 
@@ -297,6 +298,8 @@ class _Host:
     def _alone_again(self, connect: Connect) -> None:
         """The same request by itself, where it failed beside others: was it for them that it did?"""
         if all(one.ok for one in self.invocations if one.name == BUSY):
+            return
+        if self.watch.container.exited.wait(ENDING):
             return
         until = time.monotonic() + BUSY_SECONDS
         for _ in range(ALONE_AGAIN):
