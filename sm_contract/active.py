@@ -206,7 +206,7 @@ class Active:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, Any, Any]:
         ended = Exit(exitstatus) if exitstatus in Exit.__members__.values() else Exit.BROKEN
-        if ended is Exit.INTERRUPTED and self._uncollected:
+        if ended is Exit.INTERRUPTED and self._uncollected and not session.testscollected:
             ended = Exit.FAULT
         results: list[ImageResult] = []
         self._show.fold()

@@ -191,7 +191,7 @@ class _Reader:
     def _inference(self, table: dict[str, Any]) -> Inference:
         model = table.get("model")
         return Inference(
-            model=self._path(model, ("inference", "model"), "the model") if model is not None else None,
+            model=self._path(model, ("inference", "model"), "the model", empty=True) if model is not None else None,
             environment=table.get("environment", {}),
             echoes_custom_attributes=table.get("echoes_custom_attributes", False),
             additional_models={
@@ -230,9 +230,11 @@ class _Reader:
                 self._wrong(("accept_not_testable", position), f"{id} is not in contract {CURRENT}{near}")
             yield id
 
-    def _path(self, written: str, path: tuple[str | int, ...], what: str, *, folder: bool = True) -> Path:
+    def _path(
+        self, written: str, path: tuple[str | int, ...], what: str, *, folder: bool = True, empty: bool = False
+    ) -> Path:
         place = self._file.parent / written
-        problem = _unreadable(place, folder=folder)
+        problem = _unreadable(place, folder=folder, empty=empty)
         if problem:
             self._wrong(path, f"{what}, {written!r}, {problem} (looked for {_shown(place)})")
         return place
@@ -263,14 +265,14 @@ def _key(path: Sequence[str | int]) -> str:
     return text
 
 
-def _unreadable(place: Path, *, folder: bool) -> str:
-    """Why a file or folder cannot be used; empty if it can."""
+def _unreadable(place: Path, *, folder: bool, empty: bool) -> str:
+    """Why a file or folder, perhaps an ``empty`` one, cannot be used; "" if it can."""
     try:
         if place.is_dir():
             if not folder:
                 return "is a folder; name a file"
             files = [each for each in place.rglob("*") if not each.is_dir()]
-            if not files:
+            if not files and not empty:
                 return "is an empty folder; put a file into it"
             refused = [each for each in files if not os.access(each, os.R_OK)]
             return f"holds {refused[0].name}, which cannot be read; mend its mode or its link" if refused else ""

@@ -17,9 +17,14 @@ _held: dict[Path, int] = {}
 def folder() -> Path:
     """Make one, which is there until ``remove``. Raises OSError."""
     made = Path(tempfile.mkdtemp(prefix=PREFIX))
-    lock = os.open(made / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    _held[made] = lock
+    try:
+        lock = os.open(made / f"{_LOCK}.new", os.O_CREAT | os.O_RDWR, 0o600)
+        _held[made] = lock
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        os.rename(made / f"{_LOCK}.new", made / _LOCK)  # there only once it is held
+    except OSError:
+        remove(made)
+        raise
     return made
 
 

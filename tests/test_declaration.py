@@ -208,7 +208,7 @@ REFUSED = {
         "required_hyperparameters[0]: 'epoch' has no value in training.hyperparameters; did you mean epochs?",
     ),
     "a model": ("[inference]\nmodel = 'model.tar.gz'", "inference.model: the model, 'model.tar.gz', is not there"),
-    "an empty model": ("[inference]\nmodel = 'empty'", "the model, 'empty', is an empty folder"),
+    "an empty channel": ("[training.channels.training]\npath = 'empty'", "'empty', is an empty folder"),
     "a model that cannot be read": ("[inference]\nmodel = 'broken'", "holds link, which cannot be read"),
     "a body": (
         "[[inference.requests]]\nbody = 'request.csv'\ncontent_type = 'text/csv'\n"

@@ -419,3 +419,24 @@ def test_a_model_that_is_only_fallen_back_on_is_no_baked_model() -> None:
     )
     ended = replace(same, ended="itself", exit_code=1, ready_at=None, invocations=())
     assert verdict(replace(record, lives={**record.lives, name: ended}), "SM-INFER-MODEL-01").verdict is Verdict.PASSED
+
+
+def test_a_port_that_took_a_connection_is_not_open_over_ipv6_alone() -> None:
+    record = next(one for one in BREAKS["SM-INFER-NET-01"] if "IPv6" in one.name).change(good_record())
+    assert verdict(record, "SM-INFER-NET-01").verdict is Verdict.FAILED
+
+    def met(life: Life) -> Life:
+        came_in = Ping(at=1.0, seconds=0.01, error="reset", connect_seconds=0.001)
+        return replace(life, pings=(came_in, *life.pings)) if life.only_ipv6 else life
+
+    restarting = replace(record, lives={name: met(life) for name, life in record.lives.items()})
+    assert not verdict(restarting, "SM-INFER-NET-01").verdict.broken
+
+
+def test_two_first_runs_that_fail_by_chance_are_no_refusal_to_start() -> None:
+    record = BREAKS["SM-PRIV-TERMINAL-01"][0].change(good_record())
+    again = _lived_again(record)
+    assert all(not life.good for name, life in record.lives.items() if name in ("train.bare", "train.full"))
+    found = verdict(replace(record, lives={**record.lives, **again}), "SM-TRAIN-RUN-01")
+    assert found.verdict is Verdict.NOT_TESTABLE
+    assert "once more, with nothing changed, it went well" in found.reason

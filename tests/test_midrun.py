@@ -106,7 +106,8 @@ def test_the_last_line_of_a_long_log_is_kept(count: int) -> None:
     assert (kept(log)[0], kept(log)[-1]) == (log[0], log[-1])
 
 
-LOGS_ON = fields(exit_code=137, ended="limit", seconds=31.0, log=(LogLine(at=29.0, stream="stdout", text="epoch 99"),))
+EPOCHS = tuple(LogLine(at=at, stream="stdout", text=f"epoch {round(at)}") for at in (0.5, 29.0))
+LOGS_ON = fields(exit_code=137, ended="limit", seconds=31.0, log=EPOCHS)
 TOO_SOON = fields(kill=None)
 
 
@@ -122,9 +123,9 @@ TOO_SOON = fields(kill=None)
         (
             "SM-TRAIN-FAIL-08",
             then(life("train.killed_child", AGAIN), at_work(TOO_SOON)),
-            "only that one that is killed",
+            "the launcher started the killed trainer again",
         ),
-        ("SM-TRAIN-FAIL-08", life("train.killed_child", AGAIN), "only that one that is killed is started again"),
+        ("SM-TRAIN-FAIL-08", life("train.killed_child", AGAIN), "the launcher started the killed trainer again"),
         ("SM-TRAIN-STOP-01", life("train.stopped", in_its_own_way), "long_hyperparameters"),
     ],
 )

@@ -8,7 +8,7 @@ of that id raises the violation; every other one that cannot be seen for it is b
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, NoReturn
 
 from sm_contract import changes
@@ -177,6 +177,10 @@ def unsteady(view: RoleView) -> list[tuple[Life, Life]]:
     return [(lives[life.base], life) for life in again if life.fine([lives[life.base]])]
 
 
+def _by_chance(view: RoleView, bad: Sequence[Life]) -> bool:
+    return any(life in bad for life, _ in unsteady(view))
+
+
 def flipped(view: RoleView, *names: str) -> Flip | None:
     """The first flip by one of these changes."""
     return next((flip for flip in flips(view) if flip.change in names), None)
@@ -196,7 +200,7 @@ def cause(view: RoleView) -> str:
     for flip in flips(view):
         if id := _training_flip(view, flip):
             return id
-    if len(bad) < len(lives):
+    if len(bad) < len(lives) or _by_chance(view, bad):
         return ""
     if wants_credentials(bad):
         return "SM-OFFLINE-CREDENTIALS-01"
@@ -235,7 +239,7 @@ def _training_end(view: RoleView, life: Life) -> str:
     return "SM-TRAIN-RUN-01" if life.start_error or life.ended == "itself" else ""
 
 
-def _serving_cause(view: Serving, bad: list[Life]) -> str:  # noqa: PLR0911  # a decision list reads best as one
+def _serving_cause(view: Serving, bad: list[Life]) -> str:  # noqa: PLR0911, PLR0912  # a decision list reads best as one
     healthy = ready(view)
     archive = view.model.source == "declared archive"
     if archive and not healthy and (view.model.problem or view.model.magic != "gzip"):
@@ -255,6 +259,8 @@ def _serving_cause(view: Serving, bad: list[Life]) -> str:  # noqa: PLR0911  # a
             id = lacked(flip.change, flip.bad) or _SERVING_MENDED.get(flip.change, "")
         if id:
             return id
+    if _by_chance(view, bad):
+        return ""
     if len(bad) == len(firsts(view)) and wants_credentials(bad):
         return "SM-OFFLINE-CREDENTIALS-01"
     if healthy:

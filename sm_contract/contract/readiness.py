@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from sm_contract.contract.reading import limit
-from sm_contract.record import AFTERWARDS, BUSY, Asked, Invocation, Life, Listener, Ping
+from sm_contract.record import AFTERWARDS, BUSY, NOT_YET, Asked, Invocation, Life, Listener, Ping
 
 WANTS_A_KEY = (401, 403, 407, 511)
 NO_ROUTE = (404, 405, 501)
 PROMPT = 10.0  # seconds: what took longer to fail may have run out of time on a busy machine
-SHEDS_LOAD = (503, 504)  # a server or its front end has too much to do, which a busy machine may bring about
 
 
 def stuck(life: Life) -> str:  # noqa: PLR0911  # a decision list reads best as one
@@ -101,7 +100,7 @@ def failed(one: Invocation | Asked) -> bool:
     if one.seconds > PROMPT:
         return False
     if one.status is not None:
-        return one.status >= 500 and one.status not in SHEDS_LOAD
+        return one.status >= 500 and one.status not in NOT_YET  # too much to do, which a busy machine may bring about
     return one.error in ("refused", "reset", "closed", "not HTTP")
 
 
@@ -113,8 +112,12 @@ def faltered(life: Life, *names: str) -> list[Invocation]:
     first = plain(life)
     if first is None or not first.ok or life.ended == "itself" or life.hit_limits:
         return []
-    by_itself = ("repeated", AFTERWARDS, *names)
-    return [one for one in life.invocations if one.name in by_itself and one.request == 0 and failed(one)]
+    afterwards = [one for one in life.invocations if one.name == AFTERWARDS]
+    well = next((number for number, one in enumerate(afterwards) if one.ok), None)
+    if afterwards and well is None:  # it was given time to come to itself, and did not
+        return afterwards
+    again = [one for one in life.invocations if one.name in ("repeated", *names) and one.request == 0]
+    return [one for one in (*again, *afterwards[well:]) if failed(one)]
 
 
 def works(life: Life) -> bool:

@@ -124,6 +124,11 @@ def steadily(life: Life) -> Ping | None:
     return first
 
 
+def shape(text: str) -> str:
+    """A line without its numbers: times and counts differ from run to run."""
+    return re.sub(r"\d+", "0", text.strip())
+
+
 def limit(life: Life, name: str, contract: float) -> float:
     """A limit in force in a life; the contract's where the record does not say."""
     return life.limits.get(name, contract)

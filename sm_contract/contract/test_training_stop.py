@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from sm_contract import changes
 from sm_contract.contract import roots
 from sm_contract.contract.causes import STARTS, good
 from sm_contract.contract.provided import on_good_ground
-from sm_contract.contract.reading import found, within
+from sm_contract.contract.reading import found, shape, within
 from sm_contract.record import Life, Stop
 from sm_contract.requirements import requirement
 from sm_contract.verdict import NotApplicable, NotTestable, Violation
@@ -139,8 +137,8 @@ def test_logs_as_it_goes(training: Training) -> None:
     terminal = training.lives.get(f"{STOPPED}+{changes.TERMINAL}")
     if silent.stop is None or terminal is None or terminal.stop is None:
         raise NotTestable(f"{LONG}: no training lasted long enough to show when its lines come out")
-    known = {_shape(line.text) for life in (*lives, silent) for line in life.log}
-    held = [text for text in _before(terminal, terminal.stop) if _shape(text) in known]
+    known = {shape(line.text) for life in (*lives, silent) for line in life.log}
+    held = [text for text in _before(terminal, terminal.stop) if shape(text) in known]
     if held:
         raise Violation(
             expected="log lines while the training runs: metrics and progress are read from them as they come",
@@ -174,15 +172,11 @@ def _ended_anyway(training: Training, life: Life, stop: Stop) -> bool:
 
 
 def _answered(life: Life, stop: Stop) -> bool:
-    """Whether a line came after the signal: somebody was told of it, and may have told the training in its own way."""
-    return any(line.at > stop.at and line.text.strip() for line in life.log)
+    """Whether a line of a new kind came after the signal: who was told may have told the training in its own way."""
+    known = {shape(text) for text in _before(life, stop)}
+    return any(line.at > stop.at and line.text.strip() and shape(line.text) not in known for line in life.log)
 
 
 def _before(life: Life, stop: Stop) -> list[str]:
     """What was logged before the signal."""
     return [line.text for line in life.log if line.at < stop.at and line.text.strip()]
-
-
-def _shape(text: str) -> str:
-    """A line without its numbers: times and counts differ from run to run."""
-    return re.sub(r"\d+", "0", text.strip())

@@ -180,8 +180,9 @@ def main(arguments: list[str]) -> int:
     notes = listen(int(parent))
     if notes.done:
         os._exit(0)  # without waiting for an import under way
-    temporary.sweep()
     remains = clean(address, version, session, notes)
+    with contextlib.suppress(OSError):  # a full disk has no folder for temporary files
+        temporary.sweep()
     if remains:
         with contextlib.suppress(OSError, ValueError):
             print(f"sm-contract: {remains}", file=sys.stderr, flush=True)

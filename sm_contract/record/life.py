@@ -307,7 +307,8 @@ class Life:
     def only_ipv6(self) -> bool:
         """Port 8080 is open over IPv6 alone: all who listen there do so, and over IPv4, as we came, none answered."""
         there = [one for one in self.listeners or () if one.right]
-        refused = bool(self.pings) and self.pings[-1].error == "refused" and not self.first_bytes
+        came_in = any(ping.connect_seconds is not None for ping in self.pings) or bool(self.first_bytes)
+        refused = bool(self.pings) and self.pings[-1].error == "refused" and not came_in
         return refused and bool(there) and all(one.of_ipv6 for one in there)
 
     @property
@@ -344,12 +345,14 @@ class Life:
     @property
     def answer(self) -> str:
         """The digest of the answer to the first request; "" unless that was 2xx."""
-        return next((one.body_sha256 for one in self.invocations if one.name == "plain" and one.ok), "")
+        return next(
+            (one.body_sha256 for one in self.invocations if one.name == "plain" and not one.request and one.ok), ""
+        )
 
     @property
     def put_off(self) -> float:
         """Seconds from the first good ping to the first 2xx, where an invocation in between came too early."""
-        ok = next((one.at for one in self.invocations if one.name == "plain" and one.ok), None)
+        ok = next((one.at for one in self.invocations if one.name == "plain" and not one.request and one.ok), None)
         early = any(one.name == EARLY for one in self.invocations)
         return ok - (self.ready_at or 0.0) if early and ok is not None else 0.0
 

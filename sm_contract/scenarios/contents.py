@@ -28,9 +28,13 @@ class Contents:
         self._engine.fill(volume, self._image, content.tar())
         self._known[volume.name] = content
 
-    def copy(self, source: Volume, volume: Volume, way: Way = lambda chunks: chunks) -> None:
-        """Fill a fresh volume with what another one holds, that nobody writes to any more, the given way."""
-        self._engine.fill(volume, self._image, way(self._engine.read(source, self._image)))
+    def copy(self, source: Volume, volume: Volume, way: Way | None = None) -> None:
+        """Fill a fresh volume with what another one holds, that nobody writes to any more; changed, if a way is given."""
+        chunks = self._engine.read(source, self._image)
+        self._engine.fill(volume, self._image, chunks if way is None else way(chunks))
+        if way is not None:
+            self.keep(volume)
+            return
         if source.name not in self._known:
             self.keep(source)
         self._known[volume.name] = self.of(source)

@@ -69,7 +69,7 @@ def kill_child(watch: Watch) -> Kill | None:
         return None
     watch.event(f"SIGKILL to {victim.command[:60]}")
     kill = Kill(at=watch.now(), victim=victim.command, depth=victim.depth)
-    return replace(kill, replaced=bool(waiting) and _is_replaced(watch, before))
+    return replace(kill, replaced=bool(waiting) and _is_replaced(watch, {one.pid for one in processes}))
 
 
 def trains_itself(processes: Iterable[Process], work: Mapping[int, int]) -> bool:

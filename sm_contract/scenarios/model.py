@@ -16,6 +16,7 @@ from sm_contract.record import ModelFacts, TreeFile
 from sm_contract.scenarios.contents import Contents
 
 LISTED = 20000  # members kept in the record
+PLACEHOLDER = ".gitkeep"  # what keeps an empty folder in a repository
 MAGIC = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"PK\x05\x06": "zip"}
 
 
@@ -25,6 +26,8 @@ def examine_model(path: Path | None, name: str = "") -> ModelFacts:
         return ModelFacts(source="none")
     if path.is_dir():
         listed = tuple(_listed(path))[:LISTED]
+        if all(one.kind == "directory" or one.path == PLACEHOLDER for one in listed):
+            return ModelFacts(source="none")  # the image holds its own, says the owner
         return ModelFacts(source="declared folder", path=str(path), name=name, members=listed)
     found: list[TreeFile] = []
     problem = ""

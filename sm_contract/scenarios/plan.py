@@ -133,7 +133,9 @@ class Plan:
                     break
                 continue
             if not self._goes_wrong_again(one, *((bare, bare_life) if follow_up.good else (varied, follow_up))):
-                break
+                if follow_up.good:
+                    break
+                continue  # this one failed by chance, the cause is still to be found
             if change == changes.HYPERPARAMETERS and not follow_up.good:
                 one(vary(varied, changes.TYPED_HYPERPARAMETERS, self.given))
             self._narrow(stage, change, bare_life, lambda less: one(vary(bare, less, self.given)).good)
@@ -142,7 +144,7 @@ class Plan:
         if good is not None:
             self._trained = kept[self._life(good).name]
             result = self._life(good).result
-            if self.model.source == "none":
+            if self.model.source == "none" and "model" not in self.given.declared:
                 self.model = ModelFacts(source="trained", members=result.model if result else ())
 
     def _further_trainings(self, stage: Stage) -> None:
@@ -218,7 +220,9 @@ class Plan:
             if follow_up is not None and (well := follow_up.fine(firsts)) != bare_life.fine(firsts):
                 bad = (bare, bare_life) if well else (vary(bare, change, self.given), follow_up)
                 if not self._goes_wrong_again(one, *bad):
-                    break
+                    if well:
+                        break
+                    continue
                 if change == changes.ISOLATED:
                     one(replace(vary(bare, changes.NO_NETWORK, self.given), thorough=False))
                 self._narrow(
@@ -330,7 +334,7 @@ class Plan:
         good = self._good("train.full", "train.bare")
         setup = train_full(self.given) if good == "train.full" else train_bare(self.given)
         unseen = replace(stage, recorded=lambda _: None, written=lambda _: None)
-        again = train(unseen, self.given, replace(setup, name=f"{setup.name}+once more"), at_end=keep)
+        again = train(unseen, self.given, replace(setup, name=f"{setup.name}+{changes.ONCE_MORE}"), at_end=keep)
         if not again.good or not images:
             return None
         varied = replace(vary(bare, changes.TRAINED_CONTAINER, self.given), thorough=False)

@@ -23,7 +23,7 @@ from sm_contract.scenarios.additional import additional
 from sm_contract.scenarios.bodies import Body
 from sm_contract.scenarios.life import Stage, Watch, watched
 from sm_contract.scenarios.pinging import HEALTHY_PACE, SELDOM, SLOW_PING, rounded, send_ping
-from sm_contract.scenarios.probing import Probing
+from sm_contract.scenarios.probing import GRACE, Probing
 from sm_contract.scenarios.setup import Setup
 from sm_contract.scenarios.stopping import stop
 
@@ -252,8 +252,9 @@ class _Host:
         """The first request; tried again for a while where the server may not be ready for it yet."""
         since, sent, begin = len(self.invocations), len(self.watch.sent), time.monotonic()
         one = first = self._invoke(connect, "plain", 0)
-        while not one.ok and (now := time.monotonic()) < (until := begin + self._patience_with(one, begin)):
-            self.watch.stage.waiting(self.watch.setup.name, f"/invocations to be ready ({one.status})", begin, until)
+        until = begin
+        while not one.ok and (now := time.monotonic()) < (until := max(until, begin + self._patience_with(one, begin))):
+            self.watch.stage.waiting(self.watch.setup.name, "a first answer of /invocations", begin, until)
             if self.watch.container.exited.wait(AGAIN_PACE if now < begin + LATER else LATER_PACE):
                 break
             one = self._send(connect, "plain", 0, announced=True)
@@ -301,11 +302,14 @@ class _Host:
             return
         if self.watch.container.exited.wait(ENDING):
             return
-        until = time.monotonic() + BUSY_SECONDS
-        for _ in range(ALONE_AGAIN):
-            if self.watch.container.exited.wait(0.02) or time.monotonic() > until:
+        until, well, sent = time.monotonic() + GRACE, False, 0
+        while sent < ALONE_AGAIN and time.monotonic() < until:
+            one = self._invoke(connect, AFTERWARDS, 0)
+            if one.ok and not well:  # a worker that it broke down was started again
+                well, until = True, time.monotonic() + BUSY_SECONDS
+            sent += well
+            if self.watch.container.exited.wait(0.02 if one.ok or well else AGAIN_PACE):
                 return
-            self._invoke(connect, AFTERWARDS, 0)
 
     def _probe(self, connect: Connect) -> None:
         """Odd requests, some of which may break it, and a ping where there is something to see in it."""

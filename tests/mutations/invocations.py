@@ -128,12 +128,18 @@ def busy(afterwards: int, every: int = 2, **facts: object) -> Change:
         at_once = [i for i in one.invocations if i.name == BUSY]
         bad = set(at_once[every - 1 :: every])
         last = at_once[-1].at
-        again = [answer(AFTERWARDS, 0, round(last + n / 100, 2), afterwards, "out of handles") for n in range(1, 4)]
+        again = [answer(AFTERWARDS, 0, round(last + n / 100, 2), afterwards, "out of handles") for n in range(1, 21)]
         again = [replace(i, body_sha256=at_once[0].body_sha256) if i.ok else i for i in again]
         sent = tuple(replace(i, **facts) if i in bad else i for i in one.invocations)  # type: ignore[arg-type]
         return replace(one, invocations=(*sent, *again))
 
     return servers(change)
+
+
+def _back_soon(one: Life) -> Life:
+    """The first of those that are sent one at a time still meet no worker."""
+    early = [i for i in one.invocations if i.name == AFTERWARDS][:3]
+    return replace(one, invocations=tuple(replace(i, status=502) if i in early else i for i in one.invocations))
 
 
 OTHER = _other_body(answer("extra headers", 0, 0.0))
@@ -208,7 +214,11 @@ KEEPS = {
             ),
         ),
         Mutation("headers of a framework", _headers(*FRAMEWORK)),
-        Mutation("503 of a server that has too much to do", busy(503, status=503)),
+        Mutation("503 of a server that has too much to do", busy(200, status=503)),
+        Mutation(
+            "a worker that several at once broke, and that is back soon",
+            then(busy(200, status=502), servers(_back_soon)),
+        ),
         Mutation("429 of a server that has too much to do", busy(200, status=429)),
         Mutation("a worker ended for want of time", busy(200, every=9, status=None, error="closed", seconds=30.2)),
     ],

@@ -1,5 +1,6 @@
 # --- a container and its volumes
 failed= # to be made at all
+owned=  # --archive, where files do not belong to root
 
 volume() {
     volumes="$volumes $name-$1"
@@ -12,7 +13,8 @@ volume() {
 fill() {
     quietly docker create --name "$name-door" --network none --entrypoint - \
         --mount "type=volume,source=$name-$1,target=/sm-by-hand,volume-nocopy" "$IMAGE" -
-    quietly docker cp "${2:-$stage}" "$name-door:${3:-/}"
+    # shellcheck disable=SC2086  # it may be nothing
+    quietly docker cp $owned "${2:-$stage}" "$name-door:${3:-/}"
     quietly docker rm "$name-door"
 }
 

@@ -73,7 +73,14 @@ def _lay_members(name: str, content: Content, room: Room, laid: Laid) -> None:
         laid.lines += _made(member, copied)
     for top in elsewhere:  # its folder has to be there
         laid.lines.append(f'mkdir -p "$stage"{_shell(top)}')
-    if members:
+    if members and content.owner:  # which only root can give away
+        laid.lines += [
+            f'chown -R {content.owner}:{content.owner} "$stage"',
+            "owned=--archive",
+            f"fill {name}",
+            "owned=",
+        ]
+    elif members:
         laid.lines.append(f"fill {name}")
     for top, path in elsewhere.items():
         source = f"{path.resolve()}/." if path.is_dir() else str(path.resolve())
