@@ -29,7 +29,7 @@ class Contents:
         self._known[volume.name] = content
 
     def copy(self, source: Volume, volume: Volume, way: Way | None = None) -> None:
-        """Fill a fresh volume with what another one holds, that nobody writes to any more; changed, if a way is given."""
+        """Fill a fresh volume with what another one holds, that nobody writes to any more, perhaps a given way."""
         chunks = self._engine.read(source, self._image)
         self._engine.fill(volume, self._image, chunks if way is None else way(chunks))
         if way is not None:

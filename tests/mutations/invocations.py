@@ -216,7 +216,7 @@ KEEPS = {
         Mutation("headers of a framework", _headers(*FRAMEWORK)),
         Mutation("503 of a server that has too much to do", busy(200, status=503)),
         Mutation(
-            "a worker that several at once broke, and that is back soon",
+            "a worker that is back soon",
             then(busy(200, status=502), servers(_back_soon)),
         ),
         Mutation("429 of a server that has too much to do", busy(200, status=429)),

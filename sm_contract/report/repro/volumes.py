@@ -75,7 +75,7 @@ def _lay_members(name: str, content: Content, room: Room, laid: Laid) -> None:
         laid.lines.append(f'mkdir -p "$stage"{_shell(top)}')
     if members and content.owner:  # which only root can give away
         laid.lines += [
-            f'chown -R {content.owner}:{content.owner} "$stage"',
+            f'chown -R {content.owner}:0 "$stage"',
             "owned=--archive",
             f"fill {name}",
             "owned=",
