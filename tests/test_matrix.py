@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pytest
 from judging import Judged
 from matrix import (
@@ -48,6 +50,12 @@ def test_the_matrix_on_file_is_not_older_than_a_requirement() -> None:
     assert set(CANDIDATES) - set(matrix["candidates"]) == set(), "run make matrix NAMES=…"
     assert PAGE.read_text(encoding="utf-8") == page(matrix)
     assert matrix["flips"] == []
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_what_a_digest_is_made_of_is_the_same_in_each_process(name: str) -> None:
+    values = [getattr(FAULTS[name], each.name) for each in fields(FAULTS[name])]
+    assert " at 0x" not in repr([value for value in values if not callable(value)])
 
 
 def test_a_requirement_that_was_changed_added_or_dropped_outdates_it() -> None:
