@@ -55,11 +55,17 @@ other_host() {
     printf '%s' "$outcome"
 }
 
-# the biggest child, if there is one, as the kernel does where memory runs out; needs root beside the engine
+# kill_biggest COMMAND: the biggest child, one of that command if there is any, as the kernel does where memory runs
+# out; needs root beside the engine
 kill_biggest() {
     first=$(about '{{.State.Pid}}')
-    child=$(docker top "$name" -o pid,rss,args | awk -v first="$first" \
-        'NR > 1 && $1 != first && $2 > most { most = $2; pid = $1 } END { print pid }')
+    child=$(docker top "$name" -o pid,rss,args | wanted=$1 awk -v first="$first" '
+        { args = $0; sub(/^[ \t]*[0-9]+[ \t]+[0-9]+[ \t]+/, "", args); sub(/[ \t]+$/, "", args) }
+        NR > 1 && $1 != first {
+            same = args == ENVIRON["wanted"]
+            if (same > found || (same == found && $2 > most)) { found = same; most = $2; pid = $1 }
+        }
+        END { print pid }')
     [ -z "$child" ] || { see "killed the biggest child"; kill -KILL "$child"; }
     sleep 2
 }

@@ -138,7 +138,7 @@ def _invocations(life: Life, sent: Sequence[Sent], concurrency: int, files: File
     lines = []
     together: dict[str, None] = {}
     early = next((one.at for one in life.invocations if one.name == EARLY), None)
-    killed = life.kill is not None and bool(life.kill.victim)
+    victim = life.kill.victim if life.kill is not None else ""
     busy = [f"busy {concurrency} request-0.bin plain-0.txt"] if any(i.name == BUSY for i in life.invocations) else []
     for one in sent:
         if one.name == AFTERWARDS:
@@ -147,9 +147,9 @@ def _invocations(life: Life, sent: Sequence[Sent], concurrency: int, files: File
         if one.asked:
             lines.append(_ask(one, files))
             continue
-        if one.name == AFTER_KILL and killed:
-            lines.append("kill_biggest")
-            killed = False
+        if one.name == AFTER_KILL and victim:
+            lines.append(f"kill_biggest {quote(victim)}")
+            victim = ""
         if one.name == "plain" and early is not None:
             lines.append(f"sleep {math.ceil(_plain_at(life) - early) + 1}")
             early = None
@@ -166,8 +166,8 @@ def _invocations(life: Life, sent: Sequence[Sent], concurrency: int, files: File
     lines += _together(together)
     if life.kill is not None and life.kill.left_zombies:
         lines.append(f"zombies {quote(ZOMBIES)}")
-    if killed:
-        lines.append("kill_biggest")
+    if victim:
+        lines.append(f"kill_biggest {quote(victim)}")
     lines += busy
     if probed(life):
         lines.append("afterwards")
