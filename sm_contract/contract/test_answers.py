@@ -165,7 +165,12 @@ def test_a_body_as_big_as_allowed_is_let_in(serving: Serving) -> None:
         )
 
 
-@requirement("SM-INFER-INVOKE-13", runs=[*SIMPLE, PROBED], rests_on=STARTS, hidden_by=(*roots.SERVING, *roots.PROBES))
+@requirement(
+    "SM-INFER-INVOKE-13",
+    runs=[*SIMPLE, PROBED],
+    rests_on=[*STARTS, "SM-INFER-NET-02"],
+    hidden_by=(*roots.SERVING, *roots.PROBES),
+)
 def test_answers_are_not_mixed_up(serving: Serving) -> None:
     """Parallel invocations each get their own correct answer."""
     answering(serving)
